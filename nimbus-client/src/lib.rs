@@ -1,0 +1,11 @@
+//! A client for Storm's Nimbus, DRPC servers and supervisors.
+//!
+//! What exists so far are the two names of a topology: the [`TopologyName`] that its author chooses
+//! and the [`TopologyId`] that Nimbus gives it.
+
+#![deny(missing_docs)]
+#![forbid(unsafe_code)]
+
+mod topology;
+
+pub use topology::{TopologyId, TopologyIdError, TopologyName, TopologyNameError};

@@ -1,0 +1,94 @@
+//! The duty cycle: spouts, bolts and ackers, and the threads that run them.
+//!
+//! ```text
+//!  thread: read the clock, empty the rings, then run each ready executor in flow order:
+//!
+//!    spout    completions -> ack/fail -> next_tuple … -> route
+//!    bolt     block -> execute … -> route -> ack inputs
+//!    acker    acks -> ledger -> completions
+//!
+//!  flush to other threads; if nothing happened, wait as the profile says
+//! ```
+//!
+//! **Budget.** See `transfer` for what a tuple may cost on its way. Here it costs one virtual call
+//! per `next_tuple` and `execute`, and a share of the cycle's one clock read.
+//!
+//! **Invariants.** An executor calls its component only while nothing is staged. A panic of a
+//! component ends one instance, not the executor. Inputs are acked after what they caused was
+//! routed.
+//!
+//! **Not here:** which executors there are (`topology`) and who starts the threads (`local`).
+
+mod acker;
+pub(crate) mod assemble;
+mod bolt;
+mod core;
+mod pending;
+pub(crate) mod placement;
+pub(crate) mod router;
+mod spout;
+pub(crate) mod thread;
+
+pub(crate) use acker::AckerExecutor;
+pub(crate) use bolt::BoltExecutor;
+pub(crate) use core::Core;
+pub(crate) use spout::SpoutExecutor;
+
+use crate::clock::Time;
+use crate::transfer::Transfer;
+
+/// An executor of any kind.
+#[derive(Debug)]
+pub(crate) enum Executor {
+    Spout(Box<SpoutExecutor>),
+    Bolt(Box<BoltExecutor>),
+    Acker(Box<AckerExecutor>),
+}
+
+/// When an executor wants to run again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use]
+pub(crate) enum Rest {
+    /// In the next cycle: there is more to do.
+    Not,
+    /// When something comes for it, or at this time.
+    Until(Time),
+}
+
+/// What the topology as a whole is told to do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Command {
+    Activate,
+    Deactivate,
+    /// Close and clean up every instance; nothing runs after it.
+    Close,
+}
+
+impl Executor {
+    /// Runs the executor once.
+    #[inline]
+    pub fn run(&mut self, transfer: &mut Transfer, now: Time) -> Rest {
+        match self {
+            Self::Spout(spout) => spout.run(transfer, now),
+            Self::Bolt(bolt) => bolt.run(transfer, now),
+            Self::Acker(acker) => acker.run(transfer),
+        }
+    }
+
+    pub fn command(&mut self, command: Command) {
+        match self {
+            Self::Spout(spout) => spout.command(command),
+            Self::Bolt(bolt) if command == Command::Close => bolt.close(),
+            Self::Bolt(_) | Self::Acker(_) => {}
+        }
+    }
+
+    /// Whether the executor's waker was used and the executor has not run since.
+    pub fn is_woken(&self) -> bool {
+        match self {
+            Self::Spout(spout) => spout.core.waker.is_woken(),
+            Self::Bolt(bolt) => bolt.core.waker.is_woken(),
+            Self::Acker(_) => false,
+        }
+    }
+}

@@ -1,0 +1,376 @@
+//! From staged emissions to blocks on links: groupings choose, edges are made, trees learn of them.
+//!
+//! **Budget.** An emission whose stream has one receiving task costs nothing here when it is
+//! unanchored, because its block is handed over whole, and one edge and one ack entry when it is
+//! anchored. Any other emission is moved once per value and target.
+//!
+//! **Invariants.** An edge is XORed into its tree before the input that it comes from is acked, on
+//! the same way to the same acker; so no tree is complete too early. What was chosen for an
+//! emission stays chosen while it waits for room.
+
+use std::fmt;
+
+use super::pending::{Message, Pending};
+use crate::acker::flag;
+use crate::bolt::ChooseTasks;
+use crate::clock::Time;
+use crate::counter::ExecutorCounts;
+use crate::grouping::{Choice, Grouper};
+use crate::id::{ComponentId, StreamId, TaskId};
+use crate::transfer::Transfer;
+use crate::tuple::block::Cursor;
+use crate::tuple::staging::{Staging, Target};
+use crate::tuple::{Anchor, MessageId, Value};
+
+/// One task that subscribes to a stream, and the link that leads to it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Receiver {
+    pub task: TaskId,
+    pub link: u32,
+}
+
+/// One bolt's subscription to a stream.
+#[derive(Debug)]
+pub(crate) struct Subscription {
+    pub grouper: Grouper,
+    pub receivers: Vec<Receiver>,
+}
+
+/// All subscriptions to one output stream.
+#[derive(Debug, Default)]
+pub(crate) struct Route {
+    pub subscriptions: Vec<Subscription>,
+    /// The link over which whole blocks may go: one subscription, one receiving task, and that one
+    /// alone in its executor.
+    pub sole_link: Option<u32>,
+}
+
+/// Sees every emission of an executor before it is routed.
+pub(crate) type Tap = Box<dyn FnMut(&ComponentId, &StreamId, &[Value]) + Send>;
+
+/// Routes the emissions of one executor.
+pub(crate) struct Router {
+    /// Schema index of the component's first output stream.
+    pub first_stream: u16,
+    pub routes: Vec<Route>,
+    pub tap: Option<Tap>,
+    pub component: ComponentId,
+    pub streams: Vec<StreamId>,
+    /// The staged emission that comes next.
+    cursor: Cursor,
+    /// Its receivers, and how many of them have it; kept while one has no room.
+    receivers: Vec<Receiver>,
+    sent: usize,
+    chosen: bool,
+}
+
+/// How routing ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use]
+pub(crate) enum Routed {
+    /// Nothing is staged any more.
+    All,
+    /// A receiver has no room: route again when the executor is ready next.
+    Full,
+}
+
+/// How emissions become part of trees.
+pub(crate) trait Roots {
+    /// Gives the next anchored emission, of task `source`, its root, if it starts a tree, before
+    /// its first edge is made; false if it is to have none.
+    fn begin(
+        &mut self,
+        anchor: &mut Anchor,
+        ids: &mut [MessageId],
+        output: u16,
+        source: TaskId,
+    ) -> bool;
+
+    /// Whether [`Roots::begin`] starts trees, so that their first edges are announced.
+    const INIT: u64;
+}
+
+/// Emissions of a bolt: they join the trees of their inputs.
+#[derive(Debug)]
+pub(crate) struct Joining;
+
+impl Roots for Joining {
+    const INIT: u64 = 0;
+
+    #[inline]
+    fn begin(&mut self, _: &mut Anchor, _: &mut [MessageId], _: u16, _: TaskId) -> bool {
+        true
+    }
+}
+
+/// Emissions of a spout: each with a message id starts a tree.
+#[derive(Debug)]
+pub(crate) struct Starting<'a> {
+    /// By task of the executor, from `first_task` on.
+    pub pending: &'a mut [Pending],
+    pub first_task: TaskId,
+    pub now: Time,
+    /// How many message ids of the staging are used.
+    pub used_ids: &'a mut usize,
+    /// Messages that no tree can be kept for, to be failed at once.
+    pub refused: &'a mut Vec<Message>,
+}
+
+impl Roots for Starting<'_> {
+    const INIT: u64 = flag::INIT;
+
+    #[inline]
+    fn begin(
+        &mut self,
+        anchor: &mut Anchor,
+        ids: &mut [MessageId],
+        output: u16,
+        source: TaskId,
+    ) -> bool {
+        let id = std::mem::take(&mut ids[*self.used_ids]);
+        *self.used_ids += 1;
+        let message = Message { id, emitted_at_ns: self.now.as_nanos(), output };
+        match self.pending[usize::from(source.0 - self.first_task.0)].insert(message) {
+            Ok(root) => {
+                anchor.root = root.0;
+                true
+            }
+            Err(message) => {
+                self.refused.push(message);
+                false
+            }
+        }
+    }
+}
+
+impl Router {
+    pub fn new(
+        component: ComponentId,
+        first_stream: u16,
+        streams: Vec<StreamId>,
+        routes: Vec<Route>,
+        tap: Option<Tap>,
+    ) -> Self {
+        Self {
+            first_stream,
+            routes,
+            tap,
+            component,
+            streams,
+            cursor: Cursor::default(),
+            receivers: Vec::new(),
+            sent: 0,
+            chosen: false,
+        }
+    }
+
+    /// Routes what is staged, as far as there is room.
+    #[inline]
+    pub fn route<R: Roots>(
+        &mut self,
+        staging: &mut Staging,
+        transfer: &mut Transfer,
+        counts: &ExecutorCounts,
+        roots: &mut R,
+    ) -> Routed {
+        if staging.is_empty() {
+            return Routed::All;
+        }
+        let block = &staging.block;
+        // A spout's tuples have an anchor each or none; a block with some of both is no fast case.
+        let even =
+            R::INIT == 0 || block.anchors.is_empty() || block.anchors.len() == block.headers.len();
+        if staging.uniform && even && self.cursor.tuple == 0 && !self.chosen && self.tap.is_none() {
+            let output = block.headers[0].stream - self.first_stream;
+            if let Some(link) = self.routes[usize::from(output)].sole_link {
+                return self.hand_over(link, output, staging, transfer, counts, roots);
+            }
+        }
+        self.route_each(staging, transfer, counts, roots)
+    }
+
+    /// Hands the staged block over as it is.
+    fn hand_over<R: Roots>(
+        &mut self,
+        link: u32,
+        output: u16,
+        staging: &mut Staging,
+        transfer: &mut Transfer,
+        counts: &ExecutorCounts,
+        roots: &mut R,
+    ) -> Routed {
+        if !transfer.has_credit(link) {
+            counts.full.add(1);
+            return Routed::Full;
+        }
+        let count = staging.len() as u64;
+        let block = &mut *staging.block;
+        for (index, anchor) in block.anchors.iter_mut().enumerate() {
+            if R::INIT == 0
+                || roots.begin(
+                    anchor,
+                    &mut staging.message_ids,
+                    output,
+                    block.headers[index].source,
+                )
+            {
+                let edge = transfer.next_edge();
+                transfer.ack(anchor.root | R::INIT, edge);
+                anchor.edge = edge;
+            }
+        }
+        let sent = transfer.send_block(link, &mut staging.block);
+        debug_assert!(sent, "the credit was there");
+        staging.clear();
+        let counted = &counts.outputs[usize::from(output)];
+        counted.emitted.add(count);
+        counted.transferred.add(count);
+        Routed::All
+    }
+
+    fn route_each<R: Roots>(
+        &mut self,
+        staging: &mut Staging,
+        transfer: &mut Transfer,
+        counts: &ExecutorCounts,
+        roots: &mut R,
+    ) -> Routed {
+        while self.cursor.tuple < staging.len() {
+            let anchors = staging.block.anchor_count(self.cursor);
+            let anchors = self.cursor.anchor..self.cursor.anchor + anchors;
+            if !self.chosen {
+                self.choose(staging, counts, roots, anchors.clone());
+            }
+            while self.sent < self.receivers.len() {
+                let receiver = self.receivers[self.sent];
+                if transfer.room(receiver.link).is_none() {
+                    counts.full.add(1);
+                    return Routed::Full;
+                }
+                self.send(receiver, staging, transfer, anchors.clone());
+                self.sent += 1;
+            }
+            if R::INIT != 0 {
+                for anchor in &staging.block.anchors[anchors] {
+                    if anchor.root != 0 {
+                        transfer.ack(anchor.root | R::INIT, 0);
+                    }
+                }
+            }
+            self.cursor = staging.block.after(self.cursor);
+            self.chosen = false;
+        }
+        self.cursor = Cursor::default();
+        staging.clear();
+        Routed::All
+    }
+
+    /// Chooses the receivers of the next emission.
+    fn choose<R: Roots>(
+        &mut self,
+        staging: &mut Staging,
+        counts: &ExecutorCounts,
+        roots: &mut R,
+        anchors: std::ops::Range<usize>,
+    ) {
+        let header = staging.block.headers[self.cursor.tuple];
+        let output = header.stream - self.first_stream;
+        for anchor in &mut staging.block.anchors[anchors] {
+            roots.begin(anchor, &mut staging.message_ids, output, header.source);
+        }
+        let start = self.cursor.value;
+        let values = &staging.block.values[start..start + usize::from(header.len)];
+        if let Some(tap) = &mut self.tap {
+            tap(&self.component, &self.streams[usize::from(output)], values);
+        }
+        self.receivers.clear();
+        let route = &mut self.routes[usize::from(output)];
+        match Target::decode(header.target) {
+            Target::Grouped => route.choose(values, &mut self.receivers),
+            Target::Direct(task) => route.named(task, &mut self.receivers),
+            Target::Listed => {
+                let count = usize::from(staging.listed.remove(0).0);
+                for task in staging.listed.drain(..count) {
+                    route.named(task, &mut self.receivers);
+                }
+            }
+        }
+        let counted = &counts.outputs[usize::from(output)];
+        counted.emitted.add(1);
+        counted.transferred.add(self.receivers.len() as u64);
+        self.sent = 0;
+        self.chosen = true;
+    }
+
+    /// Sends the next emission to one receiver, whose link has room.
+    #[inline]
+    fn send(
+        &self,
+        receiver: Receiver,
+        staging: &mut Staging,
+        transfer: &mut Transfer,
+        anchors: std::ops::Range<usize>,
+    ) {
+        let header = staging.block.headers[self.cursor.tuple];
+        let staged = &mut *staging.block;
+        for anchor in &mut staged.anchors[anchors.clone()] {
+            if anchor.root != 0 {
+                anchor.edge = transfer.next_edge();
+                transfer.ack(anchor.root, anchor.edge);
+            }
+        }
+        let block = transfer.room(receiver.link).expect("the caller found room");
+        let values = self.cursor.value..self.cursor.value + usize::from(header.len);
+        if self.sent + 1 == self.receivers.len() {
+            block.values.extend(staged.values[values].iter_mut().map(std::mem::take));
+        } else {
+            block.values.extend_from_slice(&staged.values[values]);
+        }
+        let before = block.anchors.len();
+        let tracked = staged.anchors[anchors].iter().filter(|anchor| anchor.root != 0);
+        block.anchors.extend(tracked);
+        let count = block.anchors.len() - before;
+        block.push_header(header.stream, header.source, receiver.task, header.len, count);
+        transfer.filled(receiver.link);
+    }
+}
+
+impl Route {
+    #[inline]
+    fn choose(&mut self, values: &[Value], receivers: &mut Vec<Receiver>) {
+        for subscription in &mut self.subscriptions {
+            let all = &subscription.receivers;
+            match subscription.grouper.choose(values) {
+                Choice::One(target) => receivers.push(all[target]),
+                Choice::Some(targets) => receivers.extend(targets.iter().map(|one| all[*one])),
+                Choice::All => receivers.extend(all),
+                Choice::Nobody => {}
+            }
+        }
+    }
+
+    /// The receiver with that task, in each subscription that takes named tasks or whose tasks were
+    /// chosen before.
+    fn named(&self, task: TaskId, receivers: &mut Vec<Receiver>) {
+        let all = self.subscriptions.iter().flat_map(|subscription| &subscription.receivers);
+        receivers.extend(all.filter(|receiver| receiver.task == task));
+    }
+}
+
+impl fmt::Debug for Router {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Router").field("routes", &self.routes).finish_non_exhaustive()
+    }
+}
+
+/// Chooses tasks at once, for `emit_for_tasks`; its groupings are its own.
+#[derive(Debug)]
+pub(crate) struct Chooser(pub Vec<Route>);
+
+impl ChooseTasks for Chooser {
+    fn choose(&mut self, position: usize, values: &[Value], tasks: &mut Vec<TaskId>) {
+        let mut receivers = Vec::new();
+        self.0[position].choose(values, &mut receivers);
+        tasks.extend(receivers.iter().map(|receiver| receiver.task));
+    }
+}

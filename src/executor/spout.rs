@@ -1,0 +1,408 @@
+//! The executor of a spout: answers first, then new tuples while there is room and credit.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::core::{Core, Instance, guarded};
+use super::pending::{Message, Pending};
+use super::router::{Routed, Router, Starting};
+use super::{Command, Rest};
+use crate::acker::flag;
+use crate::clock::Time;
+use crate::component::error_chain;
+use crate::id::RootId;
+use crate::spout::{Next, Spout, SpoutCollector};
+use crate::topology::SpoutFactory;
+use crate::transfer::Transfer;
+use crate::tuple::block::{BLOCK_TUPLES, Block};
+
+/// How often per message timeout the pending messages are looked through: a message fails between
+/// its timeout and an eighth more.
+const SWEEPS_PER_TIMEOUT: u32 = 8;
+
+/// Runs the tasks of one spout executor.
+pub(crate) struct SpoutExecutor {
+    pub core: Core,
+    tasks: Vec<Task>,
+    /// By task.
+    pending: Vec<Pending>,
+    make: SpoutFactory,
+    collector: SpoutCollector,
+    router: Router,
+    used_ids: usize,
+    refused: Vec<Message>,
+    limits: Limits,
+    active: bool,
+    next_sweep: Time,
+}
+
+/// What bounds a spout executor.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// Whether trees are kept; without ackers every message is acked at once.
+    pub tracked: bool,
+    /// Pending messages per task.
+    pub max_pending: usize,
+    /// None if messages never time out.
+    pub timeout: Option<Duration>,
+    /// Pause of an idle spout that has no waker.
+    pub poll: Duration,
+}
+
+#[derive(Debug)]
+struct Task {
+    spout: Instance<Box<dyn Spout>>,
+    idle_until: Time,
+    /// Whether the live instance was told of the topology's state.
+    told_active: bool,
+}
+
+impl fmt::Debug for dyn Spout {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("spout")
+    }
+}
+
+impl SpoutExecutor {
+    pub fn new(
+        core: Core,
+        make: SpoutFactory,
+        collector: SpoutCollector,
+        router: Router,
+        limits: Limits,
+    ) -> Self {
+        let task =
+            |_| Task { spout: Instance::fresh(), idle_until: Time::ZERO, told_active: false };
+        let tasks = core.id.tasks().map(task).collect();
+        let pending = core.id.tasks().map(Pending::new).collect();
+        Self {
+            core,
+            tasks,
+            pending,
+            make,
+            collector,
+            router,
+            used_ids: 0,
+            refused: Vec::new(),
+            limits,
+            active: false,
+            next_sweep: Time::ZERO,
+        }
+    }
+
+    pub fn run(&mut self, transfer: &mut Transfer, now: Time) -> Rest {
+        self.collector.now = now;
+        let mut routed = self.route(transfer, now);
+        self.answer(transfer, now);
+        if now >= self.next_sweep {
+            self.sweep(now);
+        }
+        let mut rest = Rest::Until(Time::NEVER);
+        if routed == Routed::All {
+            (routed, rest) = self.emit(transfer, now);
+        }
+        for link in self.core.links.clone() {
+            transfer.send(link);
+        }
+        let pending: usize = self.pending.iter().map(Pending::len).sum();
+        // Staged emissions have no root yet, but the topology is not drained before they have.
+        let staged = self.collector.staging.len() + self.refused.len();
+        self.core.counts.pending.set((pending + staged) as u64);
+        match routed {
+            Routed::Full => Rest::Until(self.next_sweep),
+            Routed::All if !self.collector.staging.is_empty() => Rest::Not,
+            Routed::All => rest,
+        }
+    }
+
+    pub fn command(&mut self, command: Command) {
+        match command {
+            Command::Activate => self.active = true,
+            Command::Deactivate => self.active = false,
+            Command::Close => {
+                for task in &mut self.tasks {
+                    if let Instance::Alive(mut spout) =
+                        std::mem::replace(&mut task.spout, Instance::Closed)
+                    {
+                        let _ = guarded(move || spout.close());
+                    }
+                }
+                return;
+            }
+        }
+        for task in &mut self.tasks {
+            task.idle_until = Time::ZERO;
+            if let Some(spout) = task.spout.alive()
+                && task.told_active != self.active
+            {
+                task.told_active = self.active;
+                let active = self.active;
+                let told = guarded(|| if active { spout.activate() } else { spout.deactivate() });
+                if told.is_err() {
+                    task.spout.drop_failed(self.collector.now);
+                }
+            }
+        }
+    }
+
+    /// Routes what the current task has staged, and answers at once what no tree is kept for.
+    fn route(&mut self, transfer: &mut Transfer, now: Time) -> Routed {
+        if self.collector.staging.is_empty() && self.collector.staging.message_ids.is_empty() {
+            return Routed::All;
+        }
+        let untracked = if self.limits.tracked {
+            Vec::new()
+        } else {
+            std::mem::take(&mut self.collector.staging.message_ids)
+        };
+        let mut roots = Starting {
+            pending: &mut self.pending,
+            first_task: self.core.id.first_task,
+            now,
+            used_ids: &mut self.used_ids,
+            refused: &mut self.refused,
+        };
+        let counts = &self.core.counts;
+        let index = usize::from(self.collector.staging.task.0 - self.core.id.first_task.0);
+        let routed = self.router.route(&mut self.collector.staging, transfer, counts, &mut roots);
+        if routed == Routed::All {
+            self.used_ids = 0;
+        }
+        for id in untracked {
+            let message = Message { id, emitted_at_ns: now.as_nanos(), output: 0 };
+            self.decided(index, message, 0, now);
+        }
+        while let Some(message) = self.refused.pop() {
+            self.decided(index, message, flag::FAIL, now);
+        }
+        routed
+    }
+
+    /// Tells the tasks what the ackers have decided, even while their own emissions find no room.
+    #[inline]
+    fn answer(&mut self, transfer: &mut Transfer, now: Time) {
+        while let Some(block) = transfer.next_block(self.core.slot) {
+            self.completions(&block, now);
+            transfer.finish(block);
+        }
+    }
+
+    fn completions(&mut self, block: &Block, now: Time) {
+        for answer in &block.anchors {
+            let root = RootId::of(answer.root);
+            let index = usize::from(root.spout_task().0 - self.core.id.first_task.0);
+            let Some(pending) = self.pending.get_mut(index) else { continue };
+            if answer.root & flag::RESET != 0 {
+                pending.reset(root, now);
+                continue;
+            }
+            match pending.remove(root) {
+                Some(message) => self.decided(index, message, answer.root, now),
+                None => self.core.counts.late.add(1),
+            }
+        }
+    }
+
+    /// Gives the one answer that a message gets to its task's instance.
+    #[inline]
+    fn decided(&mut self, index: usize, message: Message, flags: u64, now: Time) {
+        let failed = flags & flag::FAIL != 0;
+        let counted = &self.core.counts.outputs[usize::from(message.output)];
+        if failed {
+            counted.failed.add(1);
+        } else {
+            counted.acked.add(1);
+            let latency = now.since(Time::from_nanos(message.emitted_at_ns));
+            self.core.counts.complete_latency.record(latency, 1);
+        }
+        self.stage_for(index);
+        let Some(spout) = self.tasks[index].spout.alive() else { return };
+        let out = &mut self.collector;
+        let answered = guarded(|| match failed {
+            true => spout.fail(message.id, out),
+            false => spout.ack(message.id, out),
+        });
+        match answered {
+            Ok(Ok(())) => self.after_call(index, now),
+            Ok(Err(error)) => {
+                self.core.report(index, now, error_chain(&*error));
+                self.after_call(index, now);
+            }
+            Err(panic) => self.replace(index, now, panic),
+        }
+    }
+
+    /// Makes `index` the task that emits next.
+    #[inline]
+    fn stage_for(&mut self, index: usize) {
+        self.collector.staging.task = self.core.task(index);
+    }
+
+    /// Reports what a call left behind.
+    #[inline]
+    fn after_call(&mut self, index: usize, now: Time) {
+        if let Some(mistake) = self.collector.staging.mistake.take() {
+            self.core.report(index, now, mistake.to_string());
+        }
+        if !self.collector.reports.is_empty() {
+            self.core.report_all(index, now, &mut self.collector.reports);
+        }
+    }
+
+    /// Fails messages whose time is up.
+    fn sweep(&mut self, now: Time) {
+        let Some(timeout) = self.limits.timeout else {
+            self.next_sweep = Time::NEVER;
+            return;
+        };
+        self.next_sweep = now + timeout / SWEEPS_PER_TIMEOUT;
+        for index in 0..self.tasks.len() {
+            for message in self.pending[index].expire(now, timeout) {
+                self.core.counts.timed_out.add(1);
+                self.decided(index, message, flag::FAIL, now);
+            }
+        }
+    }
+
+    /// Asks the tasks for new tuples.
+    fn emit(&mut self, transfer: &mut Transfer, now: Time) -> (Routed, Rest) {
+        let mut routed = self.route(transfer, now);
+        let woken = self.core.waker.take_woken();
+        let mut rest = Rest::Until(Time::NEVER);
+        for index in 0..self.tasks.len() {
+            if self.tasks[index].spout.due_at().is_some_and(|due| now >= due) {
+                self.make(index, now);
+            }
+            if woken {
+                self.tasks[index].idle_until = Time::ZERO;
+            }
+            if routed == Routed::All && self.may_call(index) && now >= self.tasks[index].idle_until
+            {
+                self.call_next(index, now);
+                routed = self.route(transfer, now);
+            }
+            rest = earlier(rest, self.rest_of(index, now));
+        }
+        if self.pending.iter().any(|pending| pending.len() > 0) {
+            rest = earlier(rest, Rest::Until(self.next_sweep));
+        }
+        (routed, rest)
+    }
+
+    fn may_call(&self, index: usize) -> bool {
+        self.active && self.pending[index].len() < self.limits.max_pending
+    }
+
+    /// When a task wants to be called again.
+    fn rest_of(&self, index: usize, now: Time) -> Rest {
+        let task = &self.tasks[index];
+        match task.spout.due_at() {
+            Some(due) => Rest::Until(due),
+            None if !self.may_call(index) => Rest::Until(Time::NEVER),
+            None if now >= task.idle_until => Rest::Not,
+            None => Rest::Until(task.idle_until),
+        }
+    }
+
+    /// Calls `next_tuple` until a block is staged, the task is idle, or its credit is used up.
+    fn call_next(&mut self, index: usize, now: Time) {
+        self.stage_for(index);
+        let credit = self.limits.max_pending - self.pending[index].len();
+        let quota = credit.min(BLOCK_TUPLES);
+        let Some(spout) = self.tasks[index].spout.alive() else { return };
+        let out = &mut self.collector;
+        let answered = guarded(|| {
+            loop {
+                match spout.next_tuple(out) {
+                    Ok(Next::Emitted) if out.staging.len() < quota && out.reports.is_empty() => {
+                        // A spout that says Emitted without emitting must not hold the thread.
+                        if out.staging.is_empty() {
+                            return Ok(Next::Emitted);
+                        }
+                    }
+                    answer => return answer,
+                }
+            }
+        });
+        self.core.counts.cycles.add(1);
+        match answered {
+            Ok(Ok(next)) => {
+                self.tasks[index].idle_until = self.idle_until(next, now);
+                self.after_call(index, now);
+            }
+            Ok(Err(error)) => {
+                self.tasks[index].idle_until = now + self.limits.poll;
+                self.core.report(index, now, error_chain(&*error));
+                self.after_call(index, now);
+            }
+            Err(panic) => self.replace(index, now, panic),
+        }
+    }
+
+    fn idle_until(&self, next: Next, now: Time) -> Time {
+        match next {
+            Next::Emitted => Time::ZERO,
+            Next::IdleUntil(time) => time,
+            Next::Idle if self.core.waker.is_taken() => Time::NEVER,
+            Next::Idle => now + self.limits.poll,
+        }
+    }
+
+    /// Makes and opens an instance; it is told `fail` for what its predecessor had pending.
+    fn make(&mut self, index: usize, now: Time) {
+        let orphans = self.pending[index].drain();
+        let (make, context) = (self.make.clone(), self.core.contexts[index].clone());
+        let active = self.active;
+        let made = self.core.span.in_scope(|| {
+            guarded(move || {
+                let mut spout = make();
+                spout.open(&context).map(|()| {
+                    if active {
+                        spout.activate();
+                    }
+                    spout
+                })
+            })
+        });
+        match made {
+            Ok(Ok(spout)) => {
+                self.tasks[index].spout = Instance::Alive(spout);
+                self.tasks[index].told_active = active;
+                self.tasks[index].idle_until = Time::ZERO;
+            }
+            Ok(Err(error)) => {
+                self.core.report(index, now, format!("cannot open: {}", error_chain(&*error)));
+                self.tasks[index].spout.drop_failed(now);
+            }
+            Err(panic) => {
+                self.core.report(index, now, format!("cannot open: {panic}"));
+                self.tasks[index].spout.drop_failed(now);
+            }
+        }
+        for message in orphans {
+            self.decided(index, message, flag::FAIL, now);
+        }
+    }
+
+    /// Drops an instance that panicked; its successor comes after a pause.
+    #[cold]
+    fn replace(&mut self, index: usize, now: Time, panic: String) {
+        self.core.counts.restarts.add(1);
+        self.core.report(index, now, panic);
+        self.tasks[index].spout.drop_failed(now);
+        self.after_call(index, now);
+    }
+}
+
+fn earlier(one: Rest, other: Rest) -> Rest {
+    match (one, other) {
+        (Rest::Not, _) | (_, Rest::Not) => Rest::Not,
+        (Rest::Until(one), Rest::Until(other)) => Rest::Until(one.min(other)),
+    }
+}
+
+impl fmt::Debug for SpoutExecutor {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "spout executor {:?}", self.core)
+    }
+}

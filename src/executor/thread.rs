@@ -1,0 +1,251 @@
+//! One thread's loop over the executors placed on it.
+//!
+//! ```text
+//!   cycle: clock -> rings -> signals -> timers -> ready executors -> flush
+//!   wait:  parked          sleep until woken or the next timer
+//!          spin-then-park  spin a little first
+//!          spin            never sleep
+//! ```
+//!
+//! **Invariants.** The clock is read once per cycle. A thread sleeps only in [`Parker::park`].
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use smallvec::SmallVec;
+
+use super::{Command, Executor, Rest};
+use crate::clock::{Clock, Time};
+use crate::component::ThreadSignal;
+use crate::conf::WaitProfile;
+use crate::queue::Parker;
+use crate::transfer::Transfer;
+
+/// How long the profile `spin-then-park` spins before it sleeps: about what waking up costs.
+const SPIN_BEFORE_PARK: Duration = Duration::from_micros(20);
+
+/// Settles what a thread needs before it runs a [`Duty`]: timers that are not rounded up.
+pub(crate) fn prepare_thread() {
+    #[cfg(target_os = "linux")]
+    {
+        let one_ns = std::num::NonZeroU64::new(1);
+        if let Err(error) = rustix::thread::set_current_timer_slack(one_ns) {
+            tracing::warn!("cannot set the timer slack, timers will be up to 50 us late: {error}");
+        }
+    }
+}
+
+/// Executors, and what moves their tuples.
+pub(crate) struct Duty {
+    executors: Vec<Executor>,
+    transfer: Transfer,
+    clock: Clock,
+    signal: Arc<ThreadSignal>,
+    /// By slot: when the executor wants to run though nothing came for it.
+    deadlines: Vec<Time>,
+    next_deadline: Time,
+    order: Order,
+    /// Raised by whoever sends commands to the thread.
+    commands: Arc<CommandQueue>,
+}
+
+/// Commands for a thread, and whether it has ended.
+#[derive(Debug, Default)]
+pub(crate) struct CommandQueue(crossbeam_queue::SegQueue<Command>);
+
+impl CommandQueue {
+    pub fn push(&self, command: Command) {
+        self.0.push(command);
+    }
+}
+
+/// In which order ready executors run.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// Flow order, in which a tuple passes all executors of the thread in one cycle.
+    Flow,
+    /// An order drawn anew in every cycle, for tests under a simulated clock.
+    Random(u64),
+}
+
+/// What a cycle found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Cycle {
+    Busy,
+    Idle,
+    Closed,
+}
+
+impl Duty {
+    pub fn new(
+        executors: Vec<Executor>,
+        mut transfer: Transfer,
+        clock: Clock,
+        signal: Arc<ThreadSignal>,
+        commands: Arc<CommandQueue>,
+        order: Order,
+    ) -> Self {
+        for slot in 0..executors.len() as u32 {
+            transfer.ready.insert(slot);
+        }
+        let deadlines = vec![Time::NEVER; executors.len()];
+        Self {
+            executors,
+            transfer,
+            clock,
+            signal,
+            deadlines,
+            next_deadline: Time::NEVER,
+            order,
+            commands,
+        }
+    }
+
+    /// Runs cycles until the topology is closed.
+    pub fn run(mut self, parker: &Parker, profile: WaitProfile) {
+        let mut idle_since = None;
+        loop {
+            let now = self.clock.now();
+            match self.cycle(now) {
+                Cycle::Closed => return,
+                Cycle::Busy => idle_since = None,
+                Cycle::Idle => {
+                    let since = *idle_since.get_or_insert(now);
+                    let spins = match profile {
+                        WaitProfile::Parked => false,
+                        WaitProfile::SpinThenPark => now.since(since) < SPIN_BEFORE_PARK,
+                        WaitProfile::Spin => true,
+                    };
+                    if spins {
+                        std::hint::spin_loop();
+                    } else {
+                        self.park(parker);
+                        idle_since = None;
+                    }
+                }
+            }
+        }
+    }
+
+    fn park(&self, parker: &Parker) {
+        let timeout = match self.next_deadline {
+            Time::NEVER => None,
+            deadline => Some(deadline.since(self.clock.now())),
+        };
+        if timeout != Some(Duration::ZERO) {
+            parker.park(timeout, || {
+                !self.signal.raised.load(Ordering::Acquire) && self.transfer.is_idle()
+            });
+        }
+    }
+
+    /// When an executor of this thread wants to run though nothing comes for it.
+    pub fn next_deadline(&self) -> Time {
+        self.next_deadline
+    }
+
+    /// Runs everything that is ready, once.
+    #[inline]
+    pub fn cycle(&mut self, now: Time) -> Cycle {
+        self.transfer.receive();
+        if self.signal.raised.load(Ordering::Relaxed) && self.heed_signal() {
+            return Cycle::Closed;
+        }
+        if now >= self.next_deadline {
+            self.heed_timers(now);
+        }
+        let worked = match self.order {
+            Order::Flow => self.run_in_flow_order(now),
+            Order::Random(_) => self.run_in_random_order(now),
+        };
+        let sent = self.transfer.flush();
+        if worked || sent || !self.transfer.ready.is_empty() { Cycle::Busy } else { Cycle::Idle }
+    }
+
+    #[inline]
+    fn run_in_flow_order(&mut self, now: Time) -> bool {
+        let mut worked = false;
+        // More than sixteen spouts on one thread are worth an allocation per cycle.
+        let mut again: SmallVec<[u32; 16]> = SmallVec::new();
+        let mut from = 0;
+        while let Some(slot) = self.transfer.ready.take_from(from) {
+            worked = true;
+            if self.run_slot(slot, now) {
+                again.push(slot);
+            }
+            from = slot + 1;
+        }
+        for slot in again {
+            self.transfer.ready.insert(slot);
+        }
+        worked
+    }
+
+    fn run_in_random_order(&mut self, now: Time) -> bool {
+        let mut ready: Vec<u32> = Vec::new();
+        while let Some(slot) = self.transfer.ready.take_from(0) {
+            ready.push(slot);
+        }
+        let worked = !ready.is_empty();
+        while !ready.is_empty() {
+            let Order::Random(state) = &mut self.order else { break };
+            *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let slot = ready.swap_remove((*state >> 33) as usize % ready.len());
+            if self.run_slot(slot, now) {
+                self.transfer.ready.insert(slot);
+            }
+        }
+        worked
+    }
+
+    /// Runs one executor; true if it wants to run again at once.
+    #[inline]
+    fn run_slot(&mut self, slot: u32, now: Time) -> bool {
+        match self.executors[slot as usize].run(&mut self.transfer, now) {
+            Rest::Not => {
+                self.deadlines[slot as usize] = Time::NEVER;
+                true
+            }
+            Rest::Until(deadline) => {
+                self.deadlines[slot as usize] = deadline;
+                if deadline < self.next_deadline {
+                    self.next_deadline = deadline;
+                }
+                false
+            }
+        }
+    }
+
+    #[cold]
+    fn heed_timers(&mut self, now: Time) {
+        for (slot, deadline) in self.deadlines.iter_mut().enumerate() {
+            if now >= *deadline {
+                *deadline = Time::NEVER;
+                self.transfer.ready.insert(slot as u32);
+            }
+        }
+        self.next_deadline = self.deadlines.iter().copied().min().unwrap_or(Time::NEVER);
+    }
+
+    /// Has woken executors run and obeys commands; true if the topology is closed.
+    #[cold]
+    fn heed_signal(&mut self) -> bool {
+        self.signal.raised.swap(false, Ordering::AcqRel);
+        for (slot, executor) in self.executors.iter().enumerate() {
+            if executor.is_woken() {
+                self.transfer.ready.insert(slot as u32);
+            }
+        }
+        while let Some(command) = self.commands.0.pop() {
+            for (slot, executor) in self.executors.iter_mut().enumerate() {
+                executor.command(command);
+                self.transfer.ready.insert(slot as u32);
+            }
+            if command == Command::Close {
+                return true;
+            }
+        }
+        false
+    }
+}

@@ -1,0 +1,63 @@
+//! A low-latency runtime for Storm topologies: spouts, bolts, tuple trees and windows.
+//!
+//! An author implements [`Spout`](spout::Spout) and [`BasicBolt`](bolt::BasicBolt) or
+//! [`Bolt`](bolt::Bolt), joins them in a [`TopologyBuilder`](topology::TopologyBuilder), and runs
+//! the topology in a [`LocalCluster`](local::LocalCluster). `use storm_runtime::prelude::*` brings
+//! all that is needed.
+//!
+//! # Where a tuple travels
+//!
+//! `emit` writes it into the collector's staging block (`tuple::staging`). After the call the
+//! executor's router (`executor::router`) chooses its tasks (`grouping`) and puts it into the block
+//! of a link (`transfer`). A block for an executor on the same thread goes into that executor's
+//! inbox; one for another thread goes through a ring (`queue`). The receiving bolt's executor
+//! (`executor::bolt`) calls `execute` for each tuple of the block and sends the emptied block home,
+//! which gives its link credit again. Edges of anchored tuples are XORed on the way into the ledger
+//! of an acker (`acker`), which tells the spout's executor (`executor::spout`) when a tree is done.
+//!
+//! # Floors
+//!
+//! A module uses only modules of lower floors; `tests/tidy.rs` reads this table and checks it.
+//!
+//! | floor | module | what lives there |
+//! |---|---|---|
+//! | 0 | `id`, `clock` | identifiers as newtypes; the only place that reads time |
+//! | 1 | `conf`, `counter`, `tuple`, `queue` | Storm's configuration keys parsed once; everything that is counted; tuples, values, blocks and their wire codec; rings between threads and the one place where a thread may sleep (the only `unsafe`) |
+//! | 2 | `component`, `acker` | what spouts and bolts share: declaration, context, errors, metrics; the XOR ledger, pure |
+//! | 3 | `spout`, `bolt` | the traits that authors implement, and their collectors |
+//! | 4 | `topology` | builder, validation, component → tasks → executors |
+//! | 5 | `grouping`, `window` | a grouping compiled against its target tasks; windows and watermarks, pure, and the windowed bolt |
+//! | 6 | `transfer` | tuples and acks to executors of this and of other threads |
+//! | 7 | `executor` | the duty cycle of spouts, bolts and ackers, and their placement on threads |
+//! | 8 | `local` | `LocalCluster` with a real or a simulated clock, and `complete_topology` |
+//! | 9 | `app` | a topology binary: run and describe, by its first argument |
+
+pub mod bolt;
+pub mod clock;
+pub mod component;
+pub mod conf;
+pub mod grouping;
+pub mod id;
+pub mod local;
+pub mod spout;
+pub mod topology;
+pub mod tuple;
+pub mod window;
+
+mod acker;
+mod counter;
+mod executor;
+mod queue;
+mod transfer;
+
+pub use counter::Latencies;
+
+/// What an author of topologies needs, in one import.
+pub mod prelude {
+    pub use crate::bolt::{BasicBolt, BasicCollector, Bolt, BoltHandle, Collector};
+    pub use crate::component::{Declarer, Result, TaskContext};
+    pub use crate::local::{LocalCluster, RunningTopology};
+    pub use crate::spout::{Next, Spout, SpoutCollector};
+    pub use crate::topology::{Named, Topology, TopologyBuilder, TopologyErrors};
+    pub use crate::tuple::{Fields, MessageId, Tuple, TupleRef, Value};
+}

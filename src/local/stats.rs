@@ -1,0 +1,177 @@
+//! What a running topology has counted, to be read by people and programs.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::counter::Latencies;
+use crate::executor::assemble::{Observed, ObservedExecutor};
+use crate::id::{ComponentId, ExecutorId, StreamId};
+
+/// Everything that a topology counted since it was submitted.
+#[derive(Debug, Clone, Default)]
+pub struct TopologyStats {
+    /// Time since the topology was submitted.
+    pub uptime: Duration,
+    /// All executors, in flow order.
+    pub executors: Vec<ExecutorStats>,
+}
+
+/// What one executor counted.
+#[derive(Debug, Clone)]
+pub struct ExecutorStats {
+    /// The executor.
+    pub id: ExecutorId,
+    /// Its component.
+    pub component: ComponentId,
+    /// The runtime thread that it runs on, from 0.
+    pub thread: usize,
+    /// By output stream.
+    pub outputs: BTreeMap<StreamId, OutputStats>,
+    /// By emitting component and stream.
+    pub inputs: BTreeMap<(ComponentId, StreamId), InputStats>,
+    /// Spouts: messages emitted but neither acked nor failed.
+    pub pending: u64,
+    /// Messages that failed because their time was up; they are among the failed ones.
+    pub timed_out: u64,
+    /// Answers that came after their message was decided.
+    pub late: u64,
+    /// Errors that the component answered or reported, throttled ones included.
+    pub errors: u64,
+    /// Instances that panicked and were replaced.
+    pub restarts: u64,
+    /// Times that a target had no room and the executor had to wait.
+    pub full: u64,
+    /// Tuples that a bolt dropped without ack or fail.
+    pub dropped: u64,
+    /// Spouts: from emission to completed tree.
+    pub complete_latency: Latencies,
+}
+
+/// Counts of one output stream.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct OutputStats {
+    /// Calls of `emit`.
+    pub emitted: u64,
+    /// Tuples sent to a task; an emission to three tasks counts three times.
+    pub transferred: u64,
+    /// Spouts: messages whose tree was completed.
+    pub acked: u64,
+    /// Spouts: messages whose tree failed or timed out.
+    pub failed: u64,
+}
+
+/// Counts of one input stream.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct InputStats {
+    /// Tuples given to `execute`.
+    pub executed: u64,
+    /// Inputs acked.
+    pub acked: u64,
+    /// Inputs failed.
+    pub failed: u64,
+}
+
+impl TopologyStats {
+    pub(crate) fn read(observed: &Observed, uptime: Duration) -> Self {
+        Self { uptime, executors: observed.executors.iter().map(ExecutorStats::read).collect() }
+    }
+
+    /// The executors of a component.
+    pub fn component(&self, component: &str) -> impl Iterator<Item = &ExecutorStats> {
+        self.executors.iter().filter(move |executor| executor.component == component)
+    }
+
+    /// Calls of `emit` by all executors of a component, on all its streams.
+    pub fn emitted(&self, component: &str) -> u64 {
+        self.outputs(component).map(|output| output.emitted).sum()
+    }
+
+    /// Tuples that all executors of a component executed, ticks aside.
+    pub fn executed(&self, component: &str) -> u64 {
+        let executors = self.component(component);
+        executors.map(ExecutorStats::executed).sum()
+    }
+
+    /// Messages of a spout whose trees were completed.
+    pub fn acked(&self, spout: &str) -> u64 {
+        self.outputs(spout).map(|output| output.acked).sum()
+    }
+
+    /// Messages of a spout whose trees failed or timed out.
+    pub fn failed(&self, spout: &str) -> u64 {
+        self.outputs(spout).map(|output| output.failed).sum()
+    }
+
+    /// Messages of all spouts that are neither acked nor failed.
+    pub fn pending(&self) -> u64 {
+        self.executors.iter().map(|executor| executor.pending).sum()
+    }
+
+    /// Latencies from emission to completed tree, of all spouts.
+    pub fn complete_latency(&self) -> Latencies {
+        let mut all = Latencies::default();
+        self.executors.iter().for_each(|executor| all.merge(&executor.complete_latency));
+        all
+    }
+
+    /// Whether nothing is pending and every transferred tuple was executed.
+    pub fn is_drained(&self) -> bool {
+        let transferred: u64 = self
+            .executors
+            .iter()
+            .flat_map(|executor| executor.outputs.values())
+            .map(|output| output.transferred)
+            .sum();
+        let executed: u64 = self.executors.iter().map(ExecutorStats::executed).sum();
+        self.pending() == 0 && transferred == executed
+    }
+
+    fn outputs(&self, component: &str) -> impl Iterator<Item = &OutputStats> {
+        self.component(component).flat_map(|executor| executor.outputs.values())
+    }
+}
+
+impl ExecutorStats {
+    /// Tuples executed, ticks aside.
+    pub fn executed(&self) -> u64 {
+        let tuples = self.inputs.iter().filter(|((component, _), _)| !component.is_reserved());
+        tuples.map(|(_, input)| input.executed).sum()
+    }
+
+    fn read(observed: &ObservedExecutor) -> Self {
+        let counts = &*observed.counts;
+        let outputs = observed.outputs.iter().zip(&counts.outputs).map(|(stream, output)| {
+            let output = OutputStats {
+                emitted: output.emitted.get(),
+                transferred: output.transferred.get(),
+                acked: output.acked.get(),
+                failed: output.failed.get(),
+            };
+            (stream.clone(), output)
+        });
+        let inputs = observed.inputs.iter().zip(&counts.inputs).map(|(stream, input)| {
+            let input = InputStats {
+                executed: input.executed.get(),
+                acked: input.acked.get(),
+                failed: input.failed.get(),
+            };
+            (stream.clone(), input)
+        });
+        Self {
+            id: observed.id,
+            component: observed.component.clone(),
+            thread: observed.thread,
+            outputs: outputs.collect(),
+            inputs: inputs.collect(),
+            pending: counts.pending.get(),
+            timed_out: counts.timed_out.get(),
+            late: counts.late.get(),
+            errors: counts.errors.get(),
+            restarts: counts.restarts.get(),
+            full: counts.full.get(),
+            dropped: observed.keeper.dropped_tuples.load(Ordering::Relaxed),
+            complete_latency: counts.complete_latency.read(),
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The one place where a runtime thread sleeps, and how others wake it.
+//!
+//! ```text
+//!              park: nothing to do            wake
+//!   AWAKE ----------------------> ASLEEP -------------> AWAKE
+//!     ^                              |
+//!     +---- timeout, or work seen ---+
+//! ```
+//!
+//! **Invariants.** The sleeper announces `ASLEEP`, passes a sequentially consistent fence and then
+//! looks once more for work; a waker publishes its work, passes the same kind of fence and then
+//! looks for `ASLEEP`. So one of the two sees the other, and no wake-up is lost.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use super::sync::{Arc, AtomicU32, Ordering, Thread, fence, thread};
+
+const AWAKE: u32 = 0;
+const ASLEEP: u32 = 1;
+
+#[derive(Debug)]
+struct Shared {
+    /// Written by the owner when it goes to sleep and when it wakes, by a waker when it wakes it.
+    state: AtomicU32,
+    /// Set once by the owner, before it sleeps for the first time.
+    owner: OnceLock<Thread>,
+}
+
+/// A thread's own sleeping place.
+#[derive(Debug)]
+pub(crate) struct Parker {
+    shared: Arc<Shared>,
+}
+
+/// Wakes the thread that owns the [`Parker`].
+#[derive(Debug, Clone)]
+pub(crate) struct Unparker {
+    shared: Arc<Shared>,
+}
+
+impl Parker {
+    /// A parker and the handle that wakes its owner; it may be moved to the owner's thread.
+    pub fn new() -> (Self, Unparker) {
+        let shared = Arc::new(Shared { state: AtomicU32::new(AWAKE), owner: OnceLock::new() });
+        (Self { shared: shared.clone() }, Unparker { shared })
+    }
+
+    /// Sleeps until woken, until `timeout` has passed, or not at all if `idle` answers false.
+    ///
+    /// `idle` is asked after the thread has announced its sleep; it must look at everything that
+    /// [`Unparker::wake`] is called for. The thread may also wake for no reason. Always called on
+    /// the same thread.
+    pub fn park(&self, timeout: Option<Duration>, idle: impl FnOnce() -> bool) {
+        self.shared.owner.get_or_init(thread::current);
+        self.shared.state.store(ASLEEP, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        if idle() {
+            sleep(timeout);
+        }
+        self.shared.state.store(AWAKE, Ordering::Relaxed);
+    }
+}
+
+#[cfg(not(loom))]
+fn sleep(timeout: Option<Duration>) {
+    match timeout {
+        Some(timeout) => thread::park_timeout(timeout),
+        None => thread::park(),
+    }
+}
+
+#[cfg(loom)]
+fn sleep(_timeout: Option<Duration>) {
+    thread::park();
+}
+
+impl Unparker {
+    /// Wakes the owner if it sleeps; what the caller published before is then seen by it.
+    ///
+    /// # Cost
+    /// A fence and a load while the owner is awake, a system call of some 1 to 3 µs if it sleeps.
+    #[inline]
+    pub fn wake(&self) {
+        fence(Ordering::SeqCst);
+        if self.shared.state.load(Ordering::Relaxed) == ASLEEP {
+            self.wake_sleeper();
+        }
+    }
+
+    #[cold]
+    fn wake_sleeper(&self) {
+        let sleeping =
+            self.shared.state.compare_exchange(ASLEEP, AWAKE, Ordering::Relaxed, Ordering::Relaxed);
+        if sleeping.is_ok() {
+            let owner = self.shared.owner.get().expect("a sleeper has announced its thread");
+            owner.unpark();
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn a_thread_with_work_does_not_sleep() {
+        let (parker, _unparker) = Parker::new();
+        parker.park(None, || false);
+    }
+
+    #[test]
+    fn a_sleeper_wakes_when_its_time_has_passed() {
+        let (parker, _unparker) = Parker::new();
+        parker.park(Some(Duration::from_millis(1)), || true);
+    }
+
+    #[test]
+    fn each_of_many_wake_ups_arrives() {
+        let rounds = if cfg!(miri) { 20 } else { 20_000 };
+        let given = Arc::new(AtomicU32::new(0));
+        let taken = Arc::new(AtomicU32::new(0));
+        let (parker, unparker) = Parker::new();
+        let sleeper = {
+            let (given, taken) = (given.clone(), taken.clone());
+            std::thread::spawn(move || {
+                for round in 1..=rounds {
+                    while given.load(Ordering::Acquire) < round {
+                        parker.park(None, || given.load(Ordering::Acquire) < round);
+                    }
+                    taken.store(round, Ordering::Release);
+                }
+            })
+        };
+        for round in 1..=rounds {
+            given.store(round, Ordering::Release);
+            unparker.wake();
+            while taken.load(Ordering::Acquire) < round {
+                std::thread::yield_now();
+            }
+        }
+        sleeper.join().unwrap();
+    }
+}

@@ -1,0 +1,220 @@
+//! How instances of components are made: by a closure of the author's, or by registered name.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value as Json;
+
+use crate::bolt::{BasicBolt, Bolt};
+use crate::component::ComponentError;
+use crate::spout::Spout;
+
+/// Makes a spout's instances, one per task.
+pub(crate) type SpoutFactory = Arc<dyn Fn() -> Box<dyn Spout> + Send + Sync>;
+/// Makes a bolt's instances, one per task.
+pub(crate) type BoltFactory = Arc<dyn Fn() -> BoltInstance + Send + Sync>;
+
+/// An instance of a bolt of either kind.
+pub(crate) enum BoltInstance {
+    Bolt(Box<dyn Bolt>),
+    Basic(Box<dyn BasicBolt>),
+}
+
+/// A component by its registered name and its constructor's arguments: what can travel to another
+/// process.
+///
+/// Made by [`Named::new`], resolved against a [`Register`] when the topology is built.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Named {
+    pub(crate) name: String,
+    pub(crate) args: Json,
+}
+
+impl Named {
+    /// The component registered as `name`, with no arguments.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), args: Json::Null }
+    }
+
+    /// The arguments that its constructor is given.
+    #[must_use]
+    pub fn args(mut self, args: impl Into<Json>) -> Self {
+        self.args = args.into();
+        self
+    }
+}
+
+/// What `TopologyBuilder::spout` takes: a closure that makes a [`Spout`], or a [`Named`] one.
+///
+/// `Kind` only tells the implementations apart and is always inferred.
+pub trait IntoSpout<Kind> {
+    /// The factory, or the name to look up.
+    #[doc(hidden)]
+    fn into_component(self) -> AnyComponent;
+}
+
+/// What `TopologyBuilder::bolt` takes: a closure that makes a [`Bolt`] or a [`BasicBolt`], or a
+/// [`Named`] one.
+///
+/// `Kind` only tells the implementations apart and is always inferred.
+pub trait IntoBolt<Kind> {
+    /// The factory, or the name to look up.
+    #[doc(hidden)]
+    fn into_component(self) -> AnyComponent;
+}
+
+/// A component before the topology is built.
+#[doc(hidden)]
+#[derive(Clone)]
+pub struct AnyComponent(pub(crate) Maker);
+
+#[derive(Clone)]
+pub(crate) enum Maker {
+    Spout(SpoutFactory),
+    Bolt(BoltFactory),
+    Named(Named),
+}
+
+#[doc(hidden)]
+pub struct OfSpout;
+#[doc(hidden)]
+pub struct OfBolt;
+#[doc(hidden)]
+pub struct OfBasicBolt;
+#[doc(hidden)]
+pub struct OfName;
+
+fn spout<S: Spout + 'static>(make: impl Fn() -> S + Send + Sync + 'static) -> AnyComponent {
+    AnyComponent(Maker::Spout(Arc::new(move || Box::new(make()))))
+}
+
+fn bolt<B: Bolt + 'static>(make: impl Fn() -> B + Send + Sync + 'static) -> AnyComponent {
+    AnyComponent(Maker::Bolt(Arc::new(move || BoltInstance::Bolt(Box::new(make())))))
+}
+
+fn basic_bolt<B: BasicBolt + 'static>(
+    make: impl Fn() -> B + Send + Sync + 'static,
+) -> AnyComponent {
+    AnyComponent(Maker::Bolt(Arc::new(move || BoltInstance::Basic(Box::new(make())))))
+}
+
+impl<F, S> IntoSpout<OfSpout> for F
+where
+    F: Fn() -> S + Send + Sync + 'static,
+    S: Spout + 'static,
+{
+    fn into_component(self) -> AnyComponent {
+        spout(self)
+    }
+}
+
+impl IntoSpout<OfName> for Named {
+    fn into_component(self) -> AnyComponent {
+        AnyComponent(Maker::Named(self))
+    }
+}
+
+impl<F, B> IntoBolt<OfBolt> for F
+where
+    F: Fn() -> B + Send + Sync + 'static,
+    B: Bolt + 'static,
+{
+    fn into_component(self) -> AnyComponent {
+        bolt(self)
+    }
+}
+
+impl<F, B> IntoBolt<OfBasicBolt> for F
+where
+    F: Fn() -> B + Send + Sync + 'static,
+    B: BasicBolt + 'static,
+{
+    fn into_component(self) -> AnyComponent {
+        basic_bolt(self)
+    }
+}
+
+impl IntoBolt<OfName> for Named {
+    fn into_component(self) -> AnyComponent {
+        AnyComponent(Maker::Named(self))
+    }
+}
+
+/// What [`Register::add`] takes: a constructor `Fn(Args) -> C` of a spout or bolt `C`.
+///
+/// `Kind` only tells the implementations apart and is always inferred.
+pub trait FromArgs<Args, Kind>: Send + Sync + 'static {
+    /// A factory of instances made with these arguments.
+    #[doc(hidden)]
+    fn component(self: Arc<Self>, args: Args) -> AnyComponent;
+}
+
+macro_rules! from_args {
+    ($kind:ident, $trait:ident, $make:ident) => {
+        impl<F, Args, C> FromArgs<Args, $kind> for F
+        where
+            F: Fn(Args) -> C + Send + Sync + 'static,
+            Args: Clone + Send + Sync + 'static,
+            C: $trait + 'static,
+        {
+            fn component(self: Arc<Self>, args: Args) -> AnyComponent {
+                $make(move || self(args.clone()))
+            }
+        }
+    };
+}
+
+from_args!(OfSpout, Spout, spout);
+from_args!(OfBolt, Bolt, bolt);
+from_args!(OfBasicBolt, BasicBolt, basic_bolt);
+
+type Resolver = Arc<dyn Fn(&Json) -> Result<AnyComponent, ComponentError> + Send + Sync>;
+
+/// Constructors of components by name, so that a component can be named across processes.
+#[derive(Clone, Default)]
+pub struct Register {
+    name_to_resolver: BTreeMap<String, Resolver>,
+}
+
+impl Register {
+    /// An empty register.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Registers a constructor under `name`; a second one of the same name replaces the first.
+    ///
+    /// The constructor's argument is any type that serde reads from the JSON arguments; `()` reads
+    /// none.
+    pub fn add<Args, Kind, F>(&mut self, name: impl Into<String>, constructor: F) -> &mut Self
+    where
+        F: FromArgs<Args, Kind>,
+        Args: DeserializeOwned + 'static,
+    {
+        let constructor = Arc::new(constructor);
+        let resolver = move |args: &Json| {
+            let args = serde_json::from_value(args.clone())?;
+            Ok(constructor.clone().component(args))
+        };
+        self.name_to_resolver.insert(name.into(), Arc::new(resolver));
+        self
+    }
+
+    /// The registered names, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.name_to_resolver.keys().map(String::as_str)
+    }
+
+    /// The component of that name with these arguments; none if the name is not registered.
+    pub(crate) fn resolve(&self, named: &Named) -> Option<Result<AnyComponent, ComponentError>> {
+        self.name_to_resolver.get(&named.name).map(|resolver| resolver(&named.args))
+    }
+}
+
+impl fmt::Debug for Register {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_set().entries(self.names()).finish()
+    }
+}

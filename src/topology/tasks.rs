@@ -1,0 +1,73 @@
+//! Component → tasks → executors, pure.
+//!
+//! Tasks are numbered from 1 along the sorted component names; a component's tasks are cut into as
+//! many contiguous ranges as it has executors, the longer ranges first.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::Topology;
+use crate::id::{ComponentId, ExecutorId, TaskId};
+
+/// The numbering of one topology.
+#[derive(Debug, Clone)]
+pub(crate) struct TaskPlan {
+    pub component_to_tasks: Arc<BTreeMap<ComponentId, Vec<TaskId>>>,
+    /// All executors, in the order of their tasks.
+    pub executors: Vec<(ExecutorId, ComponentId)>,
+}
+
+impl TaskPlan {
+    pub fn new(topology: &Topology) -> Self {
+        let mut next = 1;
+        let mut component_to_tasks = BTreeMap::new();
+        let mut executors = Vec::new();
+        for (id, component) in topology.components() {
+            let first = next;
+            next += component.tasks as u16;
+            component_to_tasks.insert(id.clone(), (first..next).map(TaskId).collect());
+            let ranges = ranges(first, component.tasks as u16, component.executors as u16);
+            executors.extend(ranges.map(|executor| (executor, id.clone())));
+        }
+        Self { component_to_tasks: Arc::new(component_to_tasks), executors }
+    }
+
+    pub fn tasks_of(&self, component: &str) -> &[TaskId] {
+        self.component_to_tasks.get(component).map_or(&[], Vec::as_slice)
+    }
+}
+
+fn ranges(first: u16, tasks: u16, executors: u16) -> impl Iterator<Item = ExecutorId> {
+    let executors = executors.min(tasks).max(1);
+    let mut next = first;
+    (0..if tasks == 0 { 0 } else { executors }).map(move |index| {
+        let length = tasks / executors + u16::from(index < tasks % executors);
+        let range = ExecutorId { first_task: TaskId(next), last_task: TaskId(next + length - 1) };
+        next += length;
+        range
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(tasks: u16, executors: u16, expected: &[&str]) {
+        let found: Vec<String> = ranges(1, tasks, executors).map(|id| id.to_string()).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn tasks_are_cut_into_contiguous_ranges_with_the_longer_ones_first() {
+        check(1, 1, &["[1-1]"]);
+        check(3, 2, &["[1-2]", "[3-3]"]);
+        check(7, 3, &["[1-3]", "[4-5]", "[6-7]"]);
+    }
+
+    #[test]
+    fn executors_without_a_task_do_not_exist() {
+        check(2, 5, &["[1-1]", "[2-2]"]);
+        check(0, 1, &[]);
+    }
+}

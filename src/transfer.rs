@@ -1,0 +1,531 @@
+//! Tuples and acks from the executors of one thread to those of the same and of other threads.
+//!
+//! ```text
+//!  executor --> link --> block --+--> inbox of an executor on this thread
+//!     ^                          |
+//!     |                          +--> ring --> inbox of an executor on that thread
+//!     +--------- emptied block, the link's credit, comes home <---------+
+//! ```
+//!
+//! A link joins one emitting executor with one receiving executor. Its blocks are its credit: with
+//! all of them under way it has no room, the emitter is not run, and so back-pressure reaches the
+//! spout. Acks and completions travel in blocks of their own, outside any credit, so that tuples
+//! can never hold them back; their number is bounded by the pending trees.
+//!
+//! **Budget.** In steady state nothing is allocated and no system call is made but to wake a
+//! sleeping peer, at most one per peer and cycle. A tuple to another thread costs two cache lines
+//! of its block and a share of one ring slot.
+//!
+//! **Invariants.** Everything here belongs to one thread; only the rings' other ends do not. A
+//! thread empties its rings in every cycle, whatever its executors do, so a full ring is always
+//! short-lived. Tuples of one link arrive in the order of their emission.
+//!
+//! **Not here:** which target a tuple gets (`grouping`), and when executors run (`executor`).
+
+use std::collections::VecDeque;
+
+use crate::acker::flag;
+use crate::id::{RootId, TaskId};
+use crate::queue::{Consumer, Producer, Unparker};
+use crate::tuple::Anchor;
+use crate::tuple::block::{BLOCK_TUPLES, Block, Kind};
+
+/// Blocks that a ring between two threads holds; what does not fit waits in the sender's outbox.
+pub(crate) const RING_BLOCKS: usize = 256;
+/// Acks that are combined before they are sent within a cycle.
+const ACKS_PER_BLOCK: usize = 256;
+/// Emptied blocks that a busy thread keeps back before it hands them home.
+const RETURN_BATCH: usize = 4;
+/// Stands in a block that is no link's credit.
+const NO_LINK: u32 = u32::MAX;
+
+/// Where an executor runs: its thread and its slot there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Place {
+    pub thread: u16,
+    pub slot: u32,
+}
+
+/// The emitting end of the way from one executor to one other.
+#[derive(Debug)]
+struct Link {
+    /// Takes the next tuples; never full.
+    current: Option<Box<Block>>,
+    free: Vec<Box<Block>>,
+    allocated: u32,
+    limit: u32,
+    to: Place,
+    emitter_slot: u32,
+    /// The emitter found no room and waits for a block.
+    starved: bool,
+}
+
+/// The rings to and from another thread.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    pub ring_out: Producer<Box<Block>>,
+    pub ring_in: Consumer<Box<Block>>,
+    pub unparker: Unparker,
+    outbox: VecDeque<Box<Block>>,
+    returns: Vec<Box<Block>>,
+}
+
+impl Peer {
+    pub fn new(
+        ring_out: Producer<Box<Block>>,
+        ring_in: Consumer<Box<Block>>,
+        unparker: Unparker,
+    ) -> Self {
+        Self { ring_out, ring_in, unparker, outbox: VecDeque::new(), returns: Vec::new() }
+    }
+
+    /// Moves what fits into the ring and wakes the peer; true if something moved.
+    fn flush(&mut self) -> bool {
+        let mut moved = false;
+        while let Some(block) = self.outbox.pop_front() {
+            if let Err(block) = self.ring_out.push(block) {
+                self.outbox.push_front(block);
+                break;
+            }
+            moved = true;
+        }
+        if moved {
+            self.unparker.wake();
+        }
+        moved
+    }
+}
+
+/// Acks under way to one acker, combined per root.
+#[derive(Debug)]
+struct AckStage {
+    to: Place,
+    block: Box<Block>,
+    /// Position in the block of the ack last seen for each class of roots; may be stale.
+    class_to_position: Box<[u16; Self::CLASSES]>,
+}
+
+impl AckStage {
+    const CLASSES: usize = 256;
+
+    /// XORs the ack into the one of the same root, or appends it; true if the block is now full.
+    #[inline]
+    fn add(&mut self, root: u64, edge: u64) -> bool {
+        let class = (root >> 3) as usize % Self::CLASSES;
+        let anchors = &mut self.block.anchors;
+        let position = usize::from(self.class_to_position[class]);
+        if let Some(known) = anchors.get_mut(position)
+            && (known.root ^ root) & !RootId::FLAGS == 0
+        {
+            known.root |= root;
+            known.edge ^= edge;
+            return false;
+        }
+        self.class_to_position[class] = anchors.len() as u16;
+        anchors.push(Anchor { root, edge });
+        anchors.len() >= ACKS_PER_BLOCK
+    }
+}
+
+/// Decided roots under way to one spout executor.
+#[derive(Debug)]
+struct CompletionStage {
+    to: Place,
+    block: Option<Box<Block>>,
+}
+
+/// Which executors have something to do.
+#[derive(Debug, Default)]
+pub(crate) struct ReadySet(Vec<u64>);
+
+impl ReadySet {
+    pub fn with_slots(slots: usize) -> Self {
+        Self(vec![0; slots.div_ceil(64)])
+    }
+
+    #[inline]
+    pub fn insert(&mut self, slot: u32) {
+        self.0[slot as usize / 64] |= 1 << (slot % 64);
+    }
+
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.0.iter().all(|word| *word == 0)
+    }
+
+    /// Takes the lowest ready slot that is not below `from`.
+    #[inline]
+    pub fn take_from(&mut self, from: u32) -> Option<u32> {
+        let mut index = from as usize / 64;
+        let mut mask = u64::MAX << (from % 64);
+        while let Some(word) = self.0.get_mut(index) {
+            let bits = *word & mask;
+            if bits != 0 {
+                let bit = bits.trailing_zeros();
+                *word &= !(1 << bit);
+                return Some(index as u32 * 64 + bit);
+            }
+            index += 1;
+            mask = u64::MAX;
+        }
+        None
+    }
+}
+
+/// Makes edge ids: random enough that the XOR of a tree does not become 0 by chance.
+#[derive(Debug)]
+struct EdgeSource(u64);
+
+impl EdgeSource {
+    /// The next edge id, never 0 (SplitMix64).
+    #[inline]
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^= mixed >> 31;
+        if mixed == 0 { 1 } else { mixed }
+    }
+}
+
+/// Everything that moves tuples and acks for one thread.
+#[derive(Debug)]
+pub(crate) struct Transfer {
+    thread: u16,
+    links: Vec<Link>,
+    pub inboxes: Vec<VecDeque<Box<Block>>>,
+    pub ready: ReadySet,
+    /// By thread; none at this thread's own place.
+    peers: Vec<Option<Peer>>,
+    acks: Vec<AckStage>,
+    completions: Vec<CompletionStage>,
+    /// By task: the completion stage of the spout executor that runs it.
+    task_to_completion: Vec<u16>,
+    /// By task: the acker that keeps the trees of the spout task.
+    task_to_acker: Vec<u16>,
+    /// Emptied blocks of acks and completions.
+    spare: Vec<Box<Block>>,
+    edges: EdgeSource,
+}
+
+/// Where everything runs, as one thread's transfer needs to know it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Directory {
+    /// Ackers in the order of their tasks.
+    pub ackers: Vec<Place>,
+    /// Spout executors with their tasks, and for each the acker that keeps its trees.
+    pub spouts: Vec<(Place, Vec<TaskId>, usize)>,
+}
+
+impl Transfer {
+    pub fn new(
+        thread: u16,
+        slots: usize,
+        peers: Vec<Option<Peer>>,
+        directory: &Directory,
+        seed: u64,
+    ) -> Self {
+        let tasks = directory.spouts.iter().flat_map(|(_, tasks, _)| tasks);
+        let size = tasks.map(|task| usize::from(task.0) + 1).max().unwrap_or(0);
+        let mut task_to_completion = vec![u16::MAX; size];
+        let mut task_to_acker = vec![u16::MAX; size];
+        for (index, (_, tasks, acker)) in directory.spouts.iter().enumerate() {
+            for task in tasks {
+                task_to_completion[usize::from(task.0)] = index as u16;
+                task_to_acker[usize::from(task.0)] = *acker as u16;
+            }
+        }
+        let ack_stage = |to: &Place| AckStage {
+            to: *to,
+            block: Box::default(),
+            class_to_position: Box::new([0; AckStage::CLASSES]),
+        };
+        let completion = |to: Place| CompletionStage { to, block: None };
+        Self {
+            thread,
+            links: Vec::new(),
+            inboxes: (0..slots).map(|_| VecDeque::new()).collect(),
+            ready: ReadySet::with_slots(slots),
+            peers,
+            acks: directory.ackers.iter().map(ack_stage).collect(),
+            completions: directory.spouts.iter().map(|(to, ..)| completion(*to)).collect(),
+            task_to_completion,
+            task_to_acker,
+            spare: Vec::new(),
+            edges: EdgeSource(seed),
+        }
+    }
+
+    /// Adds a link with `limit` blocks of credit, 0 for no limit.
+    pub fn add_link(&mut self, emitter_slot: u32, to: Place, limit: u32) -> u32 {
+        let limit = if limit == 0 { u32::MAX } else { limit };
+        self.links.push(Link {
+            current: None,
+            free: Vec::new(),
+            allocated: 0,
+            limit,
+            to,
+            emitter_slot,
+            starved: false,
+        });
+        self.links.len() as u32 - 1
+    }
+
+    /// A random edge id.
+    #[inline]
+    pub fn next_edge(&mut self) -> u64 {
+        self.edges.next()
+    }
+
+    /// The block that takes a link's next tuple; none if the link has no credit left, and then the
+    /// emitter becomes ready when a block comes home.
+    #[inline]
+    pub fn room(&mut self, link: u32) -> Option<&mut Block> {
+        let state = &mut self.links[link as usize];
+        if state.current.is_none() {
+            state.current = Self::take_credit(state, self.thread, link);
+        }
+        state.current.as_deref_mut()
+    }
+
+    /// Sends the link's current block if it is full.
+    #[inline]
+    pub fn filled(&mut self, link: u32) {
+        if self.links[link as usize].current.as_ref().is_some_and(|block| block.is_full()) {
+            self.send(link);
+        }
+    }
+
+    /// Sends a whole block of tuples over a link, and leaves an empty one in its place; false if
+    /// the link has no credit left.
+    #[inline]
+    pub fn send_block(&mut self, link: u32, block: &mut Box<Block>) -> bool {
+        self.send(link);
+        let state = &mut self.links[link as usize];
+        let Some(credit) = Self::take_credit(state, self.thread, link) else { return false };
+        let mut full = std::mem::replace(block, credit);
+        full.home = self.thread;
+        full.link = link;
+        full.slot = state.to.slot;
+        let to = state.to;
+        self.deliver(to, full);
+        true
+    }
+
+    /// Whether a whole block could be sent over a link now.
+    #[inline]
+    pub fn has_credit(&mut self, link: u32) -> bool {
+        let state = &mut self.links[link as usize];
+        let held = usize::from(state.current.as_ref().is_some_and(|block| !block.is_empty()));
+        let fits = state.free.len()
+            + (state.limit - state.allocated) as usize
+            + usize::from(state.current.is_some())
+            > held;
+        state.starved |= !fits;
+        fits
+    }
+
+    #[inline]
+    fn take_credit(state: &mut Link, thread: u16, link: u32) -> Option<Box<Block>> {
+        if let Some(block) = state.current.take().or_else(|| state.free.pop()) {
+            return Some(block);
+        }
+        if state.allocated == state.limit {
+            state.starved = true;
+            return None;
+        }
+        state.allocated += 1;
+        let mut block = Block::boxed();
+        block.home = thread;
+        block.link = link;
+        block.slot = state.to.slot;
+        Some(block)
+    }
+
+    /// Sends what a link has collected.
+    #[inline]
+    pub fn send(&mut self, link: u32) {
+        let state = &mut self.links[link as usize];
+        if let Some(block) = state.current.take_if(|block| !block.is_empty()) {
+            let to = state.to;
+            self.deliver(to, block);
+        }
+    }
+
+    #[inline]
+    fn deliver(&mut self, to: Place, block: Box<Block>) {
+        if to.thread == self.thread {
+            self.inboxes[to.slot as usize].push_back(block);
+            self.ready.insert(to.slot);
+        } else {
+            self.peer(to.thread).outbox.push_back(block);
+        }
+    }
+
+    fn peer(&mut self, thread: u16) -> &mut Peer {
+        self.peers[usize::from(thread)].as_mut().expect("every other thread is a peer")
+    }
+
+    /// Takes the oldest block that came for an executor.
+    #[inline]
+    pub fn next_block(&mut self, slot: u32) -> Option<Box<Block>> {
+        self.inboxes[slot as usize].pop_front()
+    }
+
+    /// Empties a block and sends it home.
+    #[inline]
+    pub fn finish(&mut self, mut block: Box<Block>) {
+        block.clear();
+        block.kind = Kind::Returned;
+        if block.home == self.thread {
+            self.come_home(block);
+        } else {
+            self.peer(block.home).returns.push(block);
+        }
+    }
+
+    #[inline]
+    fn come_home(&mut self, mut block: Box<Block>) {
+        block.kind = Kind::Tuples;
+        match self.links.get_mut(block.link as usize) {
+            Some(link) => {
+                if link.starved {
+                    link.starved = false;
+                    self.ready.insert(link.emitter_slot);
+                }
+                link.free.push(block);
+            }
+            None => self.spare.push(block),
+        }
+    }
+
+    /// XORs an edge into a tree, on its way to the tree's acker.
+    #[inline]
+    pub fn ack(&mut self, root: u64, edge: u64) {
+        let task = RootId::of(root).spout_task();
+        let Some(&acker) = self.task_to_acker.get(usize::from(task.0)) else { return };
+        if let Some(stage) = self.acks.get_mut(usize::from(acker))
+            && stage.add(root, edge)
+        {
+            self.send_acks(usize::from(acker));
+        }
+    }
+
+    /// Fails a tree.
+    pub fn fail(&mut self, root: u64) {
+        self.ack(root | flag::FAIL, 0);
+    }
+
+    /// Starts a tree's timeout anew.
+    pub fn reset_timeout(&mut self, root: u64) {
+        self.ack(root | flag::RESET, 0);
+    }
+
+    /// Sends the acks collected for the acker in this slot, if it is on this thread.
+    #[inline]
+    pub fn send_acks_to_slot(&mut self, slot: u32) {
+        let place = Place { thread: self.thread, slot };
+        if let Some(acker) = self.acks.iter().position(|stage| stage.to == place) {
+            self.send_acks(acker);
+        }
+    }
+
+    #[inline]
+    fn send_acks(&mut self, acker: usize) {
+        let stage = &mut self.acks[acker];
+        if stage.block.anchors.is_empty() {
+            return;
+        }
+        let to = stage.to;
+        let fresh = Self::spare_block(&mut self.spare);
+        let mut block = std::mem::replace(&mut self.acks[acker].block, fresh);
+        block.kind = Kind::Acks;
+        block.home = self.thread;
+        block.link = NO_LINK;
+        block.slot = to.slot;
+        self.deliver(to, block);
+    }
+
+    #[inline]
+    fn spare_block(spare: &mut Vec<Box<Block>>) -> Box<Block> {
+        spare.pop().unwrap_or_default()
+    }
+
+    /// Tells a root's spout what its acker has decided; `verdict` is 0 or a [`flag`].
+    #[inline]
+    pub fn complete(&mut self, root: RootId, verdict: u64) {
+        let index = self.task_to_completion[usize::from(root.spout_task().0)];
+        let Some(stage) = self.completions.get_mut(usize::from(index)) else { return };
+        let block = stage.block.get_or_insert_with(|| Self::spare_block(&mut self.spare));
+        block.anchors.push(Anchor { root: root.0 | verdict, edge: 0 });
+    }
+
+    /// Sends the collected completions.
+    #[inline]
+    pub fn send_completions(&mut self) {
+        for index in 0..self.completions.len() {
+            let to = self.completions[index].to;
+            let Some(mut block) = self.completions[index].block.take() else { continue };
+            block.kind = Kind::Completions;
+            block.home = self.thread;
+            block.link = NO_LINK;
+            block.slot = to.slot;
+            self.deliver(to, block);
+        }
+    }
+
+    /// Takes everything that came from other threads; true if there was something.
+    #[inline]
+    pub fn receive(&mut self) -> bool {
+        let mut received = false;
+        for thread in 0..self.peers.len() {
+            while let Some(block) = self.peers[thread].as_mut().and_then(|peer| peer.ring_in.pop())
+            {
+                received = true;
+                if block.kind == Kind::Returned {
+                    self.come_home(block);
+                } else {
+                    let slot = block.slot;
+                    self.inboxes[slot as usize].push_back(block);
+                    self.ready.insert(slot);
+                }
+            }
+        }
+        received
+    }
+
+    /// Ends a cycle: sends acks, and blocks to other threads, and hands emptied blocks back, at the
+    /// latest when nothing here is ready. True if something went out.
+    #[inline]
+    pub fn flush(&mut self) -> bool {
+        for acker in 0..self.acks.len() {
+            self.send_acks(acker);
+        }
+        let resting = self.ready.is_empty();
+        let mut sent = false;
+        for peer in self.peers.iter_mut().flatten() {
+            if resting || peer.returns.len() >= RETURN_BATCH {
+                peer.outbox.extend(peer.returns.drain(..));
+            }
+            if !peer.outbox.is_empty() {
+                sent |= peer.flush();
+            }
+        }
+        sent
+    }
+
+    /// Whether nothing has come and nothing waits to go; asked once more before sleeping.
+    pub fn is_idle(&self) -> bool {
+        self.ready.is_empty()
+            && self.peers.iter().flatten().all(|peer| {
+                peer.ring_in.is_empty() && peer.outbox.is_empty() && peer.returns.is_empty()
+            })
+    }
+}
+
+/// Blocks of credit for a queue of that many tuples: at least two, so that one is filled while the
+/// other is emptied.
+pub(crate) fn blocks_of(tuples: usize) -> u32 {
+    tuples.div_ceil(BLOCK_TUPLES).clamp(2, u32::MAX as usize - 1) as u32
+}

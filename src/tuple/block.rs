@@ -1,0 +1,224 @@
+//! The unit in which tuples and acks travel between executors: a recycled batch.
+//!
+//! ```text
+//! headers  | stream source target len anchors | …     8 bytes per tuple
+//! values   | value | value | value | …               24 bytes per value, in tuple order
+//! anchors  | root edge | root edge | …               16 bytes per anchor, in tuple order
+//! wide     | count | …                               only for tuples with 255 anchors or more
+//! ```
+//!
+//! A block of kind [`Kind::Acks`] or [`Kind::Completions`] has anchors alone.
+//!
+//! **Invariants.** `len` and `anchors` of the headers add up to the lengths of the two other lists.
+//! A block is owned by one thread at a time and goes home, emptied, to the thread that made it;
+//! its lists keep their capacity, so in steady state nothing is allocated.
+
+use crate::id::TaskId;
+use crate::tuple::{Anchor, Schema, TupleRef, Value};
+
+/// Tuples per block: the batch of a busy link. A block is sent earlier when its producer pauses.
+pub(crate) const BLOCK_TUPLES: usize = 64;
+
+/// Marks a tuple whose number of anchors stands in `wide`.
+const WIDE: u8 = u8::MAX;
+
+/// What a block carries.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum Kind {
+    /// Tuples for a bolt.
+    #[default]
+    Tuples,
+    /// Flagged roots and XORs of edges, for an acker.
+    Acks,
+    /// Flagged roots that an acker has decided, for a spout.
+    Completions,
+    /// Nothing any more: on its way home.
+    Returned,
+}
+
+/// Everything about one tuple but its values and anchors.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Header {
+    /// Index into the topology's streams.
+    pub stream: u16,
+    pub source: TaskId,
+    /// The receiving task; while staged, what [`Target`](super::staging::Target) encodes.
+    pub target: TaskId,
+    /// Number of values.
+    pub len: u8,
+    /// Number of anchors, or [`WIDE`].
+    anchors: u8,
+}
+
+/// A batch of tuples or acks, and where it goes and belongs.
+#[derive(Debug, Default)]
+pub(crate) struct Block {
+    pub kind: Kind,
+    /// Index of the thread that made the block and takes it back.
+    pub home: u16,
+    /// The link at `home` whose credit this block is.
+    pub link: u32,
+    /// The executor slot on the receiving thread.
+    pub slot: u32,
+    pub headers: Vec<Header>,
+    pub values: Vec<Value>,
+    pub anchors: Vec<Anchor>,
+    wide: Vec<u32>,
+}
+
+/// A place in a block: how many tuples, values, anchors and wide counts lie before it.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub(crate) struct Cursor {
+    pub tuple: usize,
+    pub value: usize,
+    pub anchor: usize,
+    wide: usize,
+}
+
+impl Block {
+    /// An empty block with room for [`BLOCK_TUPLES`] tuples of one value.
+    pub fn boxed() -> Box<Self> {
+        Box::new(Self {
+            headers: Vec::with_capacity(BLOCK_TUPLES),
+            values: Vec::with_capacity(BLOCK_TUPLES),
+            ..Self::default()
+        })
+    }
+
+    /// Whether there is neither a tuple nor an ack in it.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.headers.is_empty() && self.anchors.is_empty()
+    }
+
+    /// Whether another tuple should go into another block.
+    #[inline]
+    pub fn is_full(&self) -> bool {
+        self.headers.len() >= BLOCK_TUPLES
+    }
+
+    /// Empties the block; its lists keep their capacity.
+    #[inline]
+    pub fn clear(&mut self) {
+        self.headers.clear();
+        self.values.clear();
+        self.anchors.clear();
+        self.wide.clear();
+    }
+
+    /// Forgets everything after `mark`.
+    pub fn truncate(&mut self, mark: Cursor) {
+        self.headers.truncate(mark.tuple);
+        self.values.truncate(mark.value);
+        self.anchors.truncate(mark.anchor);
+        self.wide.truncate(mark.wide);
+    }
+
+    /// Closes a tuple whose values and anchors were appended before.
+    #[inline]
+    pub fn push_header(
+        &mut self,
+        stream: u16,
+        source: TaskId,
+        target: TaskId,
+        len: u8,
+        anchors: usize,
+    ) {
+        let anchors = match u8::try_from(anchors) {
+            Ok(count) if count < WIDE => count,
+            _ => {
+                self.wide.push(anchors as u32);
+                WIDE
+            }
+        };
+        self.headers.push(Header { stream, source, target, len, anchors });
+    }
+
+    /// Number of anchors of the tuple at `cursor`.
+    #[inline]
+    pub fn anchor_count(&self, cursor: Cursor) -> usize {
+        match self.headers[cursor.tuple].anchors {
+            WIDE => self.wide[cursor.wide] as usize,
+            count => usize::from(count),
+        }
+    }
+
+    /// The anchors of the tuple at `cursor`.
+    #[inline]
+    pub fn anchors_at(&self, cursor: Cursor) -> &[Anchor] {
+        &self.anchors[cursor.anchor..cursor.anchor + self.anchor_count(cursor)]
+    }
+
+    /// The place after the tuple at `cursor`.
+    #[inline]
+    pub fn after(&self, cursor: Cursor) -> Cursor {
+        let header = &self.headers[cursor.tuple];
+        Cursor {
+            tuple: cursor.tuple + 1,
+            value: cursor.value + usize::from(header.len),
+            anchor: cursor.anchor + self.anchor_count(cursor),
+            wide: cursor.wide + usize::from(header.anchors == WIDE),
+        }
+    }
+
+    /// The tuple at `cursor`, as a bolt sees it.
+    #[inline]
+    pub fn view<'a>(&'a self, cursor: Cursor, schema: &'a Schema) -> TupleRef<'a> {
+        let header = &self.headers[cursor.tuple];
+        TupleRef {
+            values: &self.values[cursor.value..cursor.value + usize::from(header.len)],
+            anchors: self.anchors_at(cursor),
+            stream: &schema[usize::from(header.stream)],
+            source_task: header.source,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn push(block: &mut Block, values: &[i32], anchors: usize) {
+        block.values.extend(values.iter().map(|value| Value::from(*value)));
+        block.anchors.extend((0..anchors as u64).map(|root| Anchor { root: root << 3, edge: 1 }));
+        block.push_header(0, TaskId(1), TaskId(2), values.len() as u8, anchors);
+    }
+
+    #[test]
+    fn a_header_is_eight_bytes() {
+        assert_eq!(size_of::<Header>(), 8);
+    }
+
+    #[test]
+    fn a_cursor_walks_tuples_of_any_width_and_any_number_of_anchors() {
+        let shapes: &[(&[i32], usize)] =
+            &[(&[1], 1), (&[], 0), (&[2, 3], 254), (&[4], 255), (&[5], 70_000), (&[6], 2)];
+        let mut block = Block::default();
+        for (values, anchors) in shapes {
+            push(&mut block, values, *anchors);
+        }
+        let mut cursor = Cursor::default();
+        for (values, anchors) in shapes {
+            assert_eq!(block.anchors_at(cursor).len(), *anchors);
+            let start = cursor.value;
+            cursor = block.after(cursor);
+            assert_eq!(cursor.value - start, values.len());
+        }
+        assert_eq!(cursor.tuple, block.headers.len());
+        assert_eq!(cursor.value, block.values.len());
+        assert_eq!(cursor.anchor, block.anchors.len());
+    }
+
+    #[test]
+    fn truncating_to_a_mark_forgets_what_came_after_it() {
+        let mut block = Block::default();
+        push(&mut block, &[1], 300);
+        let mark = block.after(Cursor::default());
+        push(&mut block, &[2, 3], 400);
+        block.truncate(mark);
+        assert_eq!(block.after(Cursor::default()), mark);
+        assert_eq!((block.headers.len(), block.values.len(), block.anchors.len()), (1, 1, 300));
+        block.truncate(Cursor::default());
+        assert!(block.is_empty());
+    }
+}
