@@ -71,8 +71,9 @@ pub trait Bolt: Send {
     /// and its tree times out.
     fn execute(&mut self, tuple: Tuple, out: &mut Collector) -> Result;
 
-    /// Called when the component's waker was used, so that a bolt with threads or timers of its
-    /// own can emit and ack without waiting for a tuple.
+    /// Called when the component's waker was used or a time given to [`Collector::call_at`] has
+    /// come, so that a bolt with threads or timers of its own can emit and ack without waiting for
+    /// a tuple. It may also be called for no reason.
     ///
     /// # Errors
     /// Reported.
@@ -96,7 +97,7 @@ pub struct BasicCollector<'a> {
 
 impl BasicCollector<'_> {
     /// Emits on the default stream, anchored to the input.
-    #[inline]
+    #[inline(always)]
     pub fn emit(&mut self, values: impl IntoValues) {
         self.staging.emit(self.anchors, values);
     }
@@ -227,6 +228,8 @@ pub struct Collector {
     pub(crate) reports: Vec<ComponentError>,
     pub(crate) now: Time,
     pub(crate) chooser: Option<Box<dyn ChooseTasks>>,
+    /// What the present call asked for by [`call_at`](Self::call_at), until the executor takes it.
+    pub(crate) call_at: Option<Time>,
     anchors: AnchorList,
 }
 
@@ -244,6 +247,7 @@ impl Collector {
             reports: Vec::new(),
             now: Time::ZERO,
             chooser: None,
+            call_at: None,
             anchors: AnchorList::default(),
         }
     }
@@ -336,6 +340,14 @@ impl Collector {
         self.reports.push(error.into());
     }
 
+    /// Has [`Bolt::woken`] called at a time, or as soon after it as the executor gets to it.
+    ///
+    /// A task has one such time: another call replaces it, [`Time::NEVER`] takes it back, and it
+    /// is gone once it has come.
+    pub fn call_at(&mut self, at: Time) {
+        self.call_at = Some(at);
+    }
+
     /// The time at which this cycle of the executor began.
     #[inline]
     pub fn now(&self) -> Time {
@@ -387,6 +399,10 @@ impl BoltHandle {
 
     pub(crate) fn take(&self) -> Option<Request> {
         self.queue.pop()
+    }
+
+    pub(crate) fn has_requests(&self) -> bool {
+        !self.queue.is_empty()
     }
 
     /// Emits on a named stream, anchored to `anchors`.

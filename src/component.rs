@@ -98,6 +98,8 @@ pub(crate) struct ContextParts {
     pub conf: Arc<TopologyConf>,
     pub clock: Clock,
     pub component_to_tasks: Arc<BTreeMap<ComponentId, Vec<TaskId>>>,
+    pub sources: Arc<[(ComponentId, StreamId)]>,
+    pub streams: Arc<[StreamId]>,
     pub waker: Waker,
     pub metrics: Metrics,
 }
@@ -140,6 +142,16 @@ impl TaskContext {
     /// The tasks of a component, ascending; none if there is no such component.
     pub fn tasks_of(&self, component: &str) -> &[TaskId] {
         self.0.component_to_tasks.get(component).map_or(&[], Vec::as_slice)
+    }
+
+    /// The streams that this component subscribes to, each once, sorted.
+    pub fn sources(&self) -> &[(ComponentId, StreamId)] {
+        &self.0.sources
+    }
+
+    /// The streams that this component declares.
+    pub fn streams(&self) -> &[StreamId] {
+        &self.0.streams
     }
 
     /// The topology's configuration as this component sees it.

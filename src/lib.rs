@@ -29,9 +29,10 @@
 //! | 5 | `grouping`, `window` | a grouping compiled against its target tasks; windows and watermarks, pure, and the windowed bolt |
 //! | 6 | `transfer` | tuples and acks to executors of this and of other threads |
 //! | 7 | `executor` | the duty cycle of spouts, bolts and ackers, and their placement on threads |
-//! | 8 | `local` | `LocalCluster` with a real or a simulated clock, and `complete_topology` |
+//! | 8 | `local`, `measured` | `LocalCluster` with a real or a simulated clock, and `complete_topology`; what only the benches see |
 //! | 9 | `app` | a topology binary: run and describe, by its first argument |
 
+pub mod app;
 pub mod bolt;
 pub mod clock;
 pub mod component;
@@ -39,6 +40,8 @@ pub mod conf;
 pub mod grouping;
 pub mod id;
 pub mod local;
+#[doc(hidden)]
+pub mod measured;
 pub mod spout;
 pub mod topology;
 pub mod tuple;
@@ -54,10 +57,12 @@ pub use counter::Latencies;
 
 /// What an author of topologies needs, in one import.
 pub mod prelude {
+    pub use crate::app::App;
     pub use crate::bolt::{BasicBolt, BasicCollector, Bolt, BoltHandle, Collector};
     pub use crate::component::{Declarer, Result, TaskContext};
     pub use crate::local::{LocalCluster, RunningTopology};
     pub use crate::spout::{Next, Spout, SpoutCollector};
     pub use crate::topology::{Named, Topology, TopologyBuilder, TopologyErrors};
     pub use crate::tuple::{Fields, MessageId, Tuple, TupleRef, Value};
+    pub use crate::window::{Window, WindowBolt, WindowCollector, Windowed};
 }

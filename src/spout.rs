@@ -108,13 +108,13 @@ impl SpoutCollector {
     }
 
     /// Emits on the default stream and wants to hear nothing more of it.
-    #[inline]
+    #[inline(always)]
     pub fn emit(&mut self, values: impl IntoValues) {
         self.staging.emit(&[], values);
     }
 
     /// Emits on the default stream; `id` comes back in exactly one `ack` or `fail`.
-    #[inline]
+    #[inline(always)]
     pub fn emit_with_id(&mut self, values: impl IntoValues, id: impl Into<MessageId>) {
         if self.staging.emit(self.root, values) {
             self.staging.message_ids.push(id.into());

@@ -5,6 +5,7 @@
 //!   rows ── which subject, which limit, which ratio
 //!    └─ pairs ── limit, subject, limit, subject …, each pair judged by the gate
 //!        ├─ sample ── the contract of limits and subjects; what one block measured
+//!        ├─ runtime ── the topologies under test
 //!        ├─ limits, rivals ── what can be measured without the runtime
 //!        └─ machine, gate ── what else the machine did meanwhile, and whether that spoils a pair
 //!   summary ── ratios, medians, merged histograms
@@ -40,6 +41,7 @@ mod report;
 mod ring;
 mod rivals;
 mod rows;
+mod runtime;
 mod sample;
 mod schedule;
 mod start;

@@ -110,15 +110,21 @@ impl Row {
     /// A row that holds `subject` to `limit`, both busy on one thread, without figures.
     #[must_use]
     pub fn new(name: &str, limit: impl Subject + 'static, subject: impl Subject + 'static) -> Self {
-        Self { subject: Some(Box::new(subject)), ..Self::alone(name, limit) }
+        Self::boxed(name, Box::new(limit), Box::new(subject))
+    }
+
+    /// As [`Row::new`], of subjects whose types are only known at run time.
+    #[must_use]
+    pub fn boxed(name: &str, limit: Box<dyn Subject>, subject: Box<dyn Subject>) -> Self {
+        Self { subject: Some(subject), ..Self::only(name, limit) }
     }
 
     /// A row that shows a limit by itself.
     #[must_use]
-    pub fn alone(name: &str, limit: impl Subject + 'static) -> Self {
+    pub fn only(name: &str, limit: Box<dyn Subject>) -> Self {
         Self {
             name: name.to_owned(),
-            limit: Box::new(limit),
+            limit,
             subject: None,
             figures: Vec::new(),
             threads: 1,

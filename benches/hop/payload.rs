@@ -24,6 +24,16 @@ pub fn payload(n: u64) -> [u8; PAYLOAD_BYTES] {
     text
 }
 
+/// The payload, which is checked to be a text as every string in Rust is.
+#[inline(always)]
+#[must_use]
+pub fn checked(n: u64) -> [u8; PAYLOAD_BYTES] {
+    let payload = payload(n);
+    let all = payload.iter().fold(0, |all, byte| all | byte);
+    assert!(all < 0x80, "digits are ASCII");
+    payload
+}
+
 const fn digit_pairs() -> [[u8; 2]; 256] {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut pairs = [[0; 2]; 256];

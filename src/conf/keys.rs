@@ -152,6 +152,7 @@ const MILLIS: Kind = span(Unit::Millis, 0);
 const POSITIVE_MILLIS: Kind = span(Unit::Millis, 1);
 const PARK: Kind = Kind::Span { unit: Unit::Micros, min: 0, whole: false };
 const SLEEP: Kind = Kind::Span { unit: Unit::Millis, min: 0, whole: false };
+const FRACTIONAL_SECS: Kind = Kind::Span { unit: Unit::Secs, min: 0, whole: false };
 const PROGRESSIVE: Fallback = Fallback::Text("org.apache.storm.policy.WaitStrategyProgressive");
 
 const fn span(unit: Unit, min: u32) -> Kind {
@@ -214,9 +215,9 @@ keys! {
     WINDOW_LENGTH = "topology.bolts.window.length.duration.ms", POSITIVE_MILLIS, Fallback::Unset, Component, Storm,
         "Length of a window in time.";
     SLIDING_INTERVAL_COUNT = "topology.bolts.window.sliding.interval.count", POSITIVE, Fallback::Unset, Component, Storm,
-        "Tuples after which a window slides. Without any interval the window tumbles.";
+        "Tuples after which a window slides. Without any interval it slides with every tuple.";
     SLIDING_INTERVAL = "topology.bolts.window.sliding.interval.duration.ms", POSITIVE_MILLIS, Fallback::Unset, Component, Storm,
-        "Time after which a window slides. Without any interval the window tumbles.";
+        "Time after which a window slides. Without any interval it slides with every tuple.";
     COMPONENT_THREAD = "topology.component.thread", Kind::Thread, Fallback::Text("shared"), Component, Ours,
         "Thread that runs a component's executors: shared by all, one of its own for each executor, or one shared by the named group.";
     DEBUG = "topology.debug", Kind::Flag, Fallback::Flag(false), Component, Storm,
@@ -257,8 +258,8 @@ keys! {
         "Tasks of a component, fixed for the topology's life. Unset: as many as executors.";
     TESTING_ALWAYS_TRY_SERIALIZE = "topology.testing.always.try.serialize", Kind::Flag, Fallback::Flag(false), Topology, Storm,
         "Sends every tuple through the wire codec, also within one worker, to find values that have none.";
-    TICK_TUPLE_FREQ = "topology.tick.tuple.freq.secs", span(Unit::Secs, 0), Fallback::Unset, Component, Storm,
-        "Interval of tick tuples. Unset or 0: none.";
+    TICK_TUPLE_FREQ = "topology.tick.tuple.freq.secs", FRACTIONAL_SECS, Fallback::Unset, Component, Storm,
+        "Interval of tick tuples. Unset or 0: none. Storm takes whole seconds only.";
     WORKER_THREADS = "topology.worker.threads", POSITIVE, Fallback::Unset, Topology, Ours,
         "Threads that run a worker's executors. Unset: one per core.";
     WORKER_WAIT_PROFILE = "topology.worker.wait.profile", Kind::WaitProfile, Fallback::Unset, Topology, Ours,

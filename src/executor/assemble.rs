@@ -1,7 +1,7 @@
 //! From a checked topology to executors on threads: numbers the tasks, places the executors, lays
 //! rings and links between them and compiles the groupings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
@@ -367,6 +367,12 @@ impl Maker<'_> {
 
     fn contexts(&self, one: &Planned<'_>, waker: &Waker) -> Vec<TaskContext> {
         let tasks = self.plan.tasks_of(one.component.id.as_str());
+        let inputs = one.component.inputs.iter();
+        let sources: BTreeSet<(ComponentId, StreamId)> =
+            inputs.map(|input| (input.from.clone(), input.stream.clone())).collect();
+        let sources: Arc<[(ComponentId, StreamId)]> = sources.into_iter().collect();
+        let outputs = one.component.outputs.iter();
+        let streams: Arc<[StreamId]> = outputs.map(|output| output.stream.clone()).collect();
         let context = |task: TaskId| {
             TaskContext::new(ContextParts {
                 topology: self.name.clone(),
@@ -377,6 +383,8 @@ impl Maker<'_> {
                 conf: one.component.conf.clone(),
                 clock: self.clock.clone(),
                 component_to_tasks: self.plan.component_to_tasks.clone(),
+                sources: sources.clone(),
+                streams: streams.clone(),
                 waker: waker.clone(),
                 metrics: self.metrics.clone(),
             })

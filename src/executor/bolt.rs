@@ -33,8 +33,12 @@ pub(crate) struct BoltExecutor {
     stream_to_input: Box<[u16]>,
     input: Option<Input>,
     ticks: Ticks,
+    /// The earliest of the tasks' `call_at`.
+    call_at: Time,
     /// Emissions staged before the current call, to forget what it staged if it fails.
     staged_before: usize,
+    /// Verdicts given before the current call, to turn those that it gave if it panics.
+    settled_before: usize,
 }
 
 /// The block being processed.
@@ -45,6 +49,8 @@ struct Input {
     next: Cursor,
     /// Tuples before this one are acked or failed, or are their bolt's to settle.
     settled: Cursor,
+    /// Tuples before this one are counted as executed.
+    counted: usize,
     /// Positions of tuples after `settled` that failed and are not to be acked.
     failed: Vec<usize>,
 }
@@ -53,6 +59,8 @@ struct Input {
 struct Task {
     bolt: Instance<BoltInstance>,
     handle: BoltHandle,
+    /// When the bolt wants to be called though nothing came for it.
+    call_at: Time,
 }
 
 /// When the executor's tasks get their next tick.
@@ -79,8 +87,11 @@ impl BoltExecutor {
         stream_to_input: Box<[u16]>,
         ticks: Ticks,
     ) -> Self {
-        let task =
-            |_| Task { bolt: Instance::fresh(), handle: BoltHandle::new(core.waker.clone()) };
+        let task = |_| Task {
+            bolt: Instance::fresh(),
+            handle: BoltHandle::new(core.waker.clone()),
+            call_at: Time::NEVER,
+        };
         let tasks = core.id.tasks().map(task).collect();
         Self {
             core,
@@ -92,7 +103,9 @@ impl BoltExecutor {
             stream_to_input,
             input: None,
             ticks,
+            call_at: Time::NEVER,
             staged_before: 0,
+            settled_before: 0,
         }
     }
 
@@ -117,7 +130,7 @@ impl BoltExecutor {
     }
 
     fn work(&mut self, transfer: &mut Transfer, now: Time) -> Rest {
-        if self.route(transfer) == Routed::Full {
+        if self.route(transfer, now) == Routed::Full {
             return Rest::Until(Time::NEVER);
         }
         if let Some(due) = self.revive(now) {
@@ -125,12 +138,22 @@ impl BoltExecutor {
         }
         self.requests(now);
         self.tick(now);
+        if now >= self.call_at {
+            self.call_due(now);
+        }
+        if self.route(transfer, now) == Routed::Full {
+            return Rest::Until(Time::NEVER);
+        }
+        // A request or a tick may have cost an instance; what waits for it must not pass it by.
+        if let Some(due) = self.revive(now) {
+            return Rest::Until(due);
+        }
         for _ in 0..BLOCKS_PER_RUN {
-            if self.route(transfer) == Routed::Full {
+            if self.route(transfer, now) == Routed::Full {
                 return Rest::Until(Time::NEVER);
             }
             if self.input.is_none() && !self.take_input(transfer) {
-                return Rest::Until(self.ticks.next);
+                return self.rest();
             }
             if let Some(due) = self.execute_block(transfer, now) {
                 return Rest::Until(due);
@@ -139,10 +162,20 @@ impl BoltExecutor {
         Rest::Not
     }
 
+    /// When a bolt without input wants to run again; requests that found no room are not announced
+    /// a second time.
+    fn rest(&self) -> Rest {
+        if self.tasks.iter().any(|task| task.handle.has_requests()) {
+            return Rest::Not;
+        }
+        Rest::Until(self.ticks.next.min(self.call_at))
+    }
+
     fn take_input(&mut self, transfer: &mut Transfer) -> bool {
         let Some(block) = transfer.next_block(self.core.slot) else { return false };
         let start = Cursor::default();
-        self.input = Some(Input { block, next: start, settled: start, failed: Vec::new() });
+        self.input =
+            Some(Input { block, next: start, settled: start, counted: 0, failed: Vec::new() });
         true
     }
 
@@ -158,18 +191,16 @@ impl BoltExecutor {
                 transfer.finish(input.block);
                 return None;
             }
-            let first = input.next;
             let executed = guarded(|| match self.tasks.as_mut_slice() {
                 [Task { bolt: Instance::Alive(BoltInstance::Basic(_)), .. }] => {
                     self.execute_basic_run(transfer, now);
                 }
                 _ => self.execute_one(transfer, now),
             });
-            self.count_executed(first);
             if let Err(panic) = executed {
                 return Some(self.replace_after_execute(transfer, now, panic));
             }
-            if self.route(transfer) == Routed::Full {
+            if self.route(transfer, now) == Routed::Full {
                 return Some(Time::NEVER);
             }
         }
@@ -181,47 +212,51 @@ impl BoltExecutor {
         let (Some(input), [task]) = (&mut self.input, self.tasks.as_mut_slice()) else { return };
         let Instance::Alive(BoltInstance::Basic(bolt)) = &mut task.bolt else { return };
         let staging = &mut self.collector.staging;
-        let end = input.block.headers.len();
         staging.task = self.core.id.first_task;
-        while input.next.tuple < end && staging.len() < BLOCK_TUPLES {
-            self.staged_before = staging.len();
-            let tuple = input.block.view(input.next, &self.keeper.schema);
-            let mut out = BasicCollector {
-                anchors: tuple.anchors,
-                staging: &mut *staging,
-                reports: &mut self.collector.reports,
-                now,
-            };
+        let block = &*input.block;
+        let reports = &mut self.collector.reports;
+        let mut out = BasicCollector { anchors: &[], staging, reports, now };
+        let mut cursor = input.next;
+        while cursor.tuple < block.headers.len() && out.staging.len() < BLOCK_TUPLES {
+            let after = block.after(cursor);
+            let tuple = block.view(cursor, after, &self.keeper.schema);
+            out.anchors = tuple.anchors;
+            // Kept for the case that the call panics.
+            input.next.tuple = cursor.tuple;
+            self.staged_before = out.staging.len();
             let result = bolt.execute(tuple, &mut out);
-            if result.is_err() || staging.mistake.is_some() {
+            if result.is_err() || out.staging.mistake.is_some() {
+                input.next = cursor;
                 self.fail_basic(result, transfer, now);
                 return;
             }
-            input.next = input.block.after(input.next);
+            cursor = after;
         }
+        input.next = cursor;
         if !self.collector.reports.is_empty() {
             self.core.report_all(0, now, &mut self.collector.reports);
         }
     }
 
-    /// Executes one tuple, or drops it if its task is not one of this executor.
+    /// Executes one tuple, or fails it if its task is not one of this executor.
     fn execute_one(&mut self, transfer: &mut Transfer, now: Time) {
         let Some(input) = &mut self.input else { return };
         let header = input.block.headers[input.next.tuple];
         let index = self.task_index(header.target);
         let Some(Instance::Alive(bolt)) = self.tasks.get_mut(index).map(|task| &mut task.bolt)
         else {
-            let input = self.input.as_mut().expect("a block is being processed");
-            input.next = input.block.after(input.next);
+            self.fail_input(transfer);
             return;
         };
         let input = self.input.as_mut().expect("a block is being processed");
         let staging = &mut self.collector.staging;
         staging.task = self.core.task(index);
         self.staged_before = staging.len();
+        self.settled_before = self.collector.settled.len();
         match bolt {
             BoltInstance::Basic(bolt) => {
-                let tuple = input.block.view(input.next, &self.keeper.schema);
+                let after = input.block.after(input.next);
+                let tuple = input.block.view(input.next, after, &self.keeper.schema);
                 let mut out = BasicCollector {
                     anchors: tuple.anchors,
                     staging: &mut *staging,
@@ -260,6 +295,7 @@ impl BoltExecutor {
         self.fail_input(transfer);
         let index = usize::from(self.collector.staging.task.0 - self.core.id.first_task.0);
         self.core.report(index, now, message);
+        self.core.report_all(index, now, &mut self.collector.reports);
     }
 
     /// Fails the tuple at the input's cursor and steps over it.
@@ -276,34 +312,25 @@ impl BoltExecutor {
         self.core.counts.inputs[position].failed.add(1);
     }
 
-    /// Counts the tuples from `first` up to the input's cursor as executed.
+    /// Routes what is staged, then lets acks and fails take effect. Only then are inputs counted as
+    /// executed, so that at no time more seems done than is.
     #[inline]
-    fn count_executed(&mut self, first: Cursor) {
-        let Some(input) = &self.input else { return };
-        let headers = &input.block.headers[first.tuple..input.next.tuple.max(first.tuple)];
-        let Some(stream) = headers.first().map(|header| header.stream) else { return };
-        let inputs = &self.core.counts.inputs;
-        if headers.iter().all(|header| header.stream == stream) {
-            let input = self.stream_to_input[usize::from(stream)];
-            inputs[usize::from(input)].executed.add(headers.len() as u64);
-            return;
-        }
-        for header in headers {
-            let input = self.stream_to_input[usize::from(header.stream)];
-            inputs[usize::from(input)].executed.add(1);
-        }
-    }
-
-    /// Routes what is staged, then lets acks and fails take effect.
-    #[inline]
-    fn route(&mut self, transfer: &mut Transfer) -> Routed {
-        let counts = &self.core.counts;
-        let staging = &mut self.collector.staging;
-        if self.router.route(staging, transfer, counts, &mut Joining) == Routed::Full {
-            return Routed::Full;
+    fn route(&mut self, transfer: &mut Transfer, now: Time) -> Routed {
+        loop {
+            let (staging, counts) = (&mut self.collector.staging, &self.core.counts);
+            let routed = guarded(|| self.router.route(staging, transfer, counts, &mut Joining));
+            match routed {
+                Ok(Routed::All) => break,
+                Ok(Routed::Full) => return Routed::Full,
+                Err(panic) => {
+                    self.router.give_up(&self.collector.staging, transfer, counts);
+                    self.core.report(0, now, panic);
+                }
+            }
         }
         if let Some(input) = &mut self.input {
-            input.ack(transfer, counts, &self.stream_to_input);
+            input.count(&self.core.counts, &self.stream_to_input);
+            input.ack(transfer, &self.core.counts, &self.stream_to_input);
         }
         if !self.collector.settled.is_empty() {
             self.settle(transfer);
@@ -315,11 +342,11 @@ impl BoltExecutor {
     fn settle(&mut self, transfer: &mut Transfer) {
         for Settled { verdict, stream, anchors, .. } in self.collector.settled.drain(..) {
             let input = usize::from(self.stream_to_input[usize::from(stream)]);
-            let counts = &self.core.counts.inputs[input];
-            match verdict {
-                Verdict::Ack => counts.acked.add(1),
-                Verdict::Fail => counts.failed.add(1),
-                Verdict::ResetTimeout => {}
+            // A tuple of another component's stream, handed around by the author, counts nowhere.
+            match (verdict, self.core.counts.inputs.get(input)) {
+                (Verdict::Ack, Some(counts)) => counts.acked.add(1),
+                (Verdict::Fail, Some(counts)) => counts.failed.add(1),
+                (Verdict::ResetTimeout, _) | (_, None) => {}
             }
             for anchor in anchors {
                 match verdict {
@@ -347,12 +374,8 @@ impl BoltExecutor {
                 let Some(request) = self.tasks[index].handle.take() else { break };
                 self.collector.apply(request);
             }
-            if woken && let Instance::Alive(BoltInstance::Bolt(bolt)) = &mut self.tasks[index].bolt
-            {
-                match guarded(|| bolt.woken(&mut self.collector)) {
-                    Ok(result) => self.after_call(index, now, result),
-                    Err(panic) => self.replace(index, now, panic),
-                }
+            if woken {
+                self.call_woken(index, now);
             }
         }
     }
@@ -365,8 +388,9 @@ impl BoltExecutor {
         }
         self.ticks.next = now + interval;
         for index in 0..self.tasks.len() {
-            self.collector.staging.task = self.core.task(index);
+            self.begin_call(index);
             if let Err(panic) = guarded(|| self.tick_task(index, interval, now)) {
+                self.forget_call();
                 self.replace(index, now, panic);
             }
             let input = usize::from(self.stream_to_input[usize::from(self.ticks.stream)]);
@@ -384,7 +408,12 @@ impl BoltExecutor {
                 let tuple = TupleRef { values: &values, anchors: &[], stream, source_task };
                 let staging = &mut self.collector.staging;
                 let reports = &mut self.collector.reports;
-                bolt.execute(tuple, &mut BasicCollector { anchors: &[], staging, reports, now })
+                let mut out = BasicCollector { anchors: &[], staging, reports, now };
+                let result = bolt.execute(tuple, &mut out);
+                if result.is_err() || staging.mistake.is_some() {
+                    staging.truncate(self.staged_before);
+                }
+                result
             }
             BoltInstance::Bolt(bolt) => {
                 let tuple = Tuple {
@@ -402,9 +431,57 @@ impl BoltExecutor {
         self.after_call(index, now, result);
     }
 
-    /// Reports what a call left behind.
+    /// Calls the bolts whose time has come.
+    #[cold]
+    fn call_due(&mut self, now: Time) {
+        for index in 0..self.tasks.len() {
+            let task = &mut self.tasks[index];
+            if now >= task.call_at {
+                task.call_at = Time::NEVER;
+                self.call_woken(index, now);
+            }
+        }
+        self.call_at = self.tasks.iter().map(|task| task.call_at).min().unwrap_or(Time::NEVER);
+    }
+
+    fn call_woken(&mut self, index: usize, now: Time) {
+        self.begin_call(index);
+        let Instance::Alive(BoltInstance::Bolt(bolt)) = &mut self.tasks[index].bolt else { return };
+        match guarded(|| bolt.woken(&mut self.collector)) {
+            Ok(result) => self.after_call(index, now, result),
+            Err(panic) => {
+                self.forget_call();
+                self.replace(index, now, panic);
+            }
+        }
+    }
+
+    fn begin_call(&mut self, index: usize) {
+        self.collector.staging.task = self.core.task(index);
+        self.staged_before = self.collector.staging.len();
+        self.settled_before = self.collector.settled.len();
+    }
+
+    /// Forgets what a call that panicked emitted. What it acked fails, because nothing that came of
+    /// it is sent.
+    #[cold]
+    fn forget_call(&mut self) {
+        self.collector.staging.truncate(self.staged_before);
+        for settled in &mut self.collector.settled[self.settled_before..] {
+            if settled.verdict == Verdict::Ack {
+                settled.verdict = Verdict::Fail;
+            }
+        }
+    }
+
+    /// Reports what a call left behind, and heeds when it wants to be called again.
     #[inline]
     fn after_call(&mut self, index: usize, now: Time, result: Result) {
+        if let Some(at) = self.collector.call_at.take() {
+            self.tasks[index].call_at = at;
+            let times = self.tasks.iter().map(|task| task.call_at);
+            self.call_at = times.min().unwrap_or(Time::NEVER);
+        }
         if let Err(error) = result {
             self.core.report(index, now, error_chain(&*error));
         }
@@ -460,8 +537,12 @@ impl BoltExecutor {
     /// Drops an instance that panicked outside a tuple.
     #[cold]
     fn replace(&mut self, index: usize, now: Time, panic: String) {
+        self.collector.call_at = None;
+        self.collector.staging.mistake = None;
+        self.tasks[index].call_at = Time::NEVER;
         self.core.counts.restarts.add(1);
         self.core.report(index, now, panic);
+        self.core.report_all(index, now, &mut self.collector.reports);
         self.tasks[index].bolt.drop_failed(now);
     }
 
@@ -471,21 +552,48 @@ impl BoltExecutor {
     fn replace_after_execute(&mut self, transfer: &mut Transfer, now: Time, panic: String) -> Time {
         let task = self.collector.staging.task;
         let index = self.task_index(task);
-        self.collector.staging.mistake = None;
-        if let Some(input) = &self.input
+        if let Some(input) = &mut self.input
             && input.next.tuple < input.block.headers.len()
         {
-            self.collector.staging.truncate(self.staged_before);
+            input.next = input.block.cursor_at(input.next.tuple);
+            let stream = input.block.headers[input.next.tuple].stream;
+            let anchors = input.block.anchors_at(input.next);
+            // A verdict of the call on the input itself is not to be counted beside the one here.
+            let settled = &mut self.collector.settled;
+            let own = settled[self.settled_before..]
+                .iter()
+                .position(|one| one.stream == stream && &one.anchors[..] == anchors);
+            if let Some(own) = own {
+                settled.remove(self.settled_before + own);
+            }
+            self.forget_call();
             self.fail_input(transfer);
         }
         self.replace(index, now, panic);
         // What earlier tuples caused need not wait for the successor.
-        let _ = self.route(transfer);
+        let _ = self.route(transfer, now);
         self.tasks[index].bolt.due_at().unwrap_or(now)
     }
 }
 
 impl Input {
+    /// Counts the tuples that were executed since it was called last.
+    #[inline]
+    fn count(&mut self, counts: &ExecutorCounts, stream_to_input: &[u16]) {
+        let headers = &self.block.headers[self.counted..self.next.tuple];
+        let Some(stream) = headers.first().map(|header| header.stream) else { return };
+        self.counted = self.next.tuple;
+        if headers.iter().all(|header| header.stream == stream) {
+            let input = usize::from(stream_to_input[usize::from(stream)]);
+            counts.inputs[input].executed.add(headers.len() as u64);
+            return;
+        }
+        for header in headers {
+            let input = usize::from(stream_to_input[usize::from(header.stream)]);
+            counts.inputs[input].executed.add(1);
+        }
+    }
+
     /// Acks the executed tuples that did not fail and are not their bolt's to settle.
     #[inline]
     fn ack(&mut self, transfer: &mut Transfer, counts: &ExecutorCounts, stream_to_input: &[u16]) {

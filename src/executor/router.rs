@@ -113,7 +113,7 @@ pub(crate) struct Starting<'a> {
     /// How many message ids of the staging are used.
     pub used_ids: &'a mut usize,
     /// Messages that no tree can be kept for, to be failed at once.
-    pub refused: &'a mut Vec<Message>,
+    pub refused: &'a mut Vec<(TaskId, Message)>,
 }
 
 impl Roots for Starting<'_> {
@@ -136,7 +136,7 @@ impl Roots for Starting<'_> {
                 true
             }
             Err(message) => {
-                self.refused.push(message);
+                self.refused.push((source, message));
                 false
             }
         }
@@ -302,6 +302,18 @@ impl Router {
         self.chosen = true;
     }
 
+    /// Fails the trees of the next emission, whose grouping panicked, and steps over it.
+    #[cold]
+    pub fn give_up(&mut self, staging: &Staging, transfer: &mut Transfer, counts: &ExecutorCounts) {
+        for anchor in staging.block.anchors_at(self.cursor) {
+            transfer.fail(anchor.root);
+        }
+        let output = staging.block.headers[self.cursor.tuple].stream - self.first_stream;
+        counts.outputs[usize::from(output)].emitted.add(1);
+        self.cursor = staging.block.after(self.cursor);
+        self.chosen = false;
+    }
+
     /// Sends the next emission to one receiver, whose link has room.
     #[inline]
     fn send(
@@ -349,11 +361,10 @@ impl Route {
         }
     }
 
-    /// The receiver with that task, in each subscription that takes named tasks or whose tasks were
-    /// chosen before.
+    /// The receiver with that task, if it subscribes to the stream.
     fn named(&self, task: TaskId, receivers: &mut Vec<Receiver>) {
-        let all = self.subscriptions.iter().flat_map(|subscription| &subscription.receivers);
-        receivers.extend(all.filter(|receiver| receiver.task == task));
+        let mut all = self.subscriptions.iter().flat_map(|subscription| &subscription.receivers);
+        receivers.extend(all.find(|receiver| receiver.task == task));
     }
 }
 

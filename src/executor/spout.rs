@@ -10,10 +10,12 @@ use super::{Command, Rest};
 use crate::acker::flag;
 use crate::clock::Time;
 use crate::component::error_chain;
-use crate::id::RootId;
+use crate::counter::LatencyCounts;
+use crate::id::{RootId, TaskId};
 use crate::spout::{Next, Spout, SpoutCollector};
 use crate::topology::SpoutFactory;
 use crate::transfer::Transfer;
+use crate::tuple::Anchor;
 use crate::tuple::block::{BLOCK_TUPLES, Block};
 
 /// How often per message timeout the pending messages are looked through: a message fails between
@@ -30,7 +32,9 @@ pub(crate) struct SpoutExecutor {
     collector: SpoutCollector,
     router: Router,
     used_ids: usize,
-    refused: Vec<Message>,
+    refused: Vec<(TaskId, Message)>,
+    /// Messages that no tree is kept for and that are not answered yet.
+    untracked: Vec<Answer>,
     limits: Limits,
     active: bool,
     next_sweep: Time,
@@ -55,6 +59,17 @@ struct Task {
     idle_until: Time,
     /// Whether the live instance was told of the topology's state.
     told_active: bool,
+    /// Answers that came while there was no instance to be told; its successor is.
+    unheard: Vec<Answer>,
+}
+
+/// A decided message that its task's instance is to be told of.
+#[derive(Debug)]
+struct Answer {
+    /// Place of the task in the executor.
+    index: usize,
+    message: Message,
+    failed: bool,
 }
 
 impl fmt::Debug for dyn Spout {
@@ -71,8 +86,12 @@ impl SpoutExecutor {
         router: Router,
         limits: Limits,
     ) -> Self {
-        let task =
-            |_| Task { spout: Instance::fresh(), idle_until: Time::ZERO, told_active: false };
+        let task = |_| Task {
+            spout: Instance::fresh(),
+            idle_until: Time::ZERO,
+            told_active: false,
+            unheard: Vec::new(),
+        };
         let tasks = core.id.tasks().map(task).collect();
         let pending = core.id.tasks().map(Pending::new).collect();
         Self {
@@ -84,6 +103,7 @@ impl SpoutExecutor {
             router,
             used_ids: 0,
             refused: Vec::new(),
+            untracked: Vec::new(),
             limits,
             active: false,
             next_sweep: Time::ZERO,
@@ -106,8 +126,9 @@ impl SpoutExecutor {
         }
         let pending: usize = self.pending.iter().map(Pending::len).sum();
         // Staged emissions have no root yet, but the topology is not drained before they have.
-        let staged = self.collector.staging.len() + self.refused.len();
-        self.core.counts.pending.set((pending + staged) as u64);
+        let staged = self.collector.staging.len();
+        let unheard: usize = self.tasks.iter().map(|task| task.unheard.len()).sum();
+        self.core.counts.pending.set((pending + staged + unheard) as u64);
         match routed {
             Routed::Full => Rest::Until(self.next_sweep),
             Routed::All if !self.collector.staging.is_empty() => Rest::Not,
@@ -130,7 +151,8 @@ impl SpoutExecutor {
                 return;
             }
         }
-        for task in &mut self.tasks {
+        for index in 0..self.tasks.len() {
+            let task = &mut self.tasks[index];
             task.idle_until = Time::ZERO;
             if let Some(spout) = task.spout.alive()
                 && task.told_active != self.active
@@ -138,44 +160,60 @@ impl SpoutExecutor {
                 task.told_active = self.active;
                 let active = self.active;
                 let told = guarded(|| if active { spout.activate() } else { spout.deactivate() });
-                if told.is_err() {
-                    task.spout.drop_failed(self.collector.now);
+                if let Err(panic) = told {
+                    self.replace(index, self.collector.now, panic);
                 }
             }
         }
     }
 
-    /// Routes what the current task has staged, and answers at once what no tree is kept for.
+    /// Routes what is staged, and answers at once what no tree is kept for.
     fn route(&mut self, transfer: &mut Transfer, now: Time) -> Routed {
-        if self.collector.staging.is_empty() && self.collector.staging.message_ids.is_empty() {
+        if self.collector.staging.is_empty() && self.untracked.is_empty() {
             return Routed::All;
         }
-        let untracked = if self.limits.tracked {
-            Vec::new()
-        } else {
-            std::mem::take(&mut self.collector.staging.message_ids)
-        };
-        let mut roots = Starting {
-            pending: &mut self.pending,
-            first_task: self.core.id.first_task,
-            now,
-            used_ids: &mut self.used_ids,
-            refused: &mut self.refused,
-        };
-        let counts = &self.core.counts;
-        let index = usize::from(self.collector.staging.task.0 - self.core.id.first_task.0);
-        let routed = self.router.route(&mut self.collector.staging, transfer, counts, &mut roots);
-        if routed == Routed::All {
-            self.used_ids = 0;
+        let routed = self.route_staged(transfer, now);
+        if !self.untracked.is_empty() {
+            let untracked = std::mem::take(&mut self.untracked);
+            let emptied = self.decide(untracked, now);
+            if self.untracked.is_empty() {
+                self.untracked = emptied;
+            }
         }
-        for id in untracked {
-            let message = Message { id, emitted_at_ns: now.as_nanos(), output: 0 };
-            self.decided(index, message, 0, now);
-        }
-        while let Some(message) = self.refused.pop() {
-            self.decided(index, message, flag::FAIL, now);
+        if !self.refused.is_empty() {
+            let first = self.core.id.first_task.0;
+            let refused = self.refused.drain(..);
+            let failed =
+                refused.map(|(task, message)| failed(usize::from(task.0 - first), message));
+            let failed = failed.collect();
+            self.decide(failed, now);
         }
         routed
+    }
+
+    fn route_staged(&mut self, transfer: &mut Transfer, now: Time) -> Routed {
+        loop {
+            let mut roots = Starting {
+                pending: &mut self.pending,
+                first_task: self.core.id.first_task,
+                now,
+                used_ids: &mut self.used_ids,
+                refused: &mut self.refused,
+            };
+            let (staging, counts) = (&mut self.collector.staging, &self.core.counts);
+            let routed = guarded(|| self.router.route(staging, transfer, counts, &mut roots));
+            match routed {
+                Ok(Routed::All) => {
+                    self.used_ids = 0;
+                    return Routed::All;
+                }
+                Ok(Routed::Full) => return Routed::Full,
+                Err(panic) => {
+                    self.router.give_up(&self.collector.staging, transfer, counts);
+                    self.core.report(0, now, panic);
+                }
+            }
+        }
     }
 
     /// Tells the tasks what the ackers have decided, even while their own emissions find no room.
@@ -188,48 +226,101 @@ impl SpoutExecutor {
     }
 
     fn completions(&mut self, block: &Block, now: Time) {
-        for answer in &block.anchors {
+        let mut next = 0;
+        let mut latencies = LatencyRun::default();
+        while next < block.anchors.len() {
+            let answered =
+                guarded(|| self.answer_run(&block.anchors, &mut next, now, &mut latencies));
+            if let Err(panic) = answered {
+                let root = RootId::of(block.anchors[next - 1].root);
+                self.replace(self.index_of(root), now, panic);
+            }
+        }
+        latencies.flush(&self.core.counts.complete_latency);
+    }
+
+    /// Gives answers from `next` on to their tasks' instances; `next` is always one ahead, so that
+    /// an answer whose call panics is not given again.
+    fn answer_run(
+        &mut self,
+        answers: &[Anchor],
+        next: &mut usize,
+        now: Time,
+        latencies: &mut LatencyRun,
+    ) {
+        while let Some(answer) = answers.get(*next) {
+            *next += 1;
             let root = RootId::of(answer.root);
-            let index = usize::from(root.spout_task().0 - self.core.id.first_task.0);
+            let index = self.index_of(root);
             let Some(pending) = self.pending.get_mut(index) else { continue };
             if answer.root & flag::RESET != 0 {
                 pending.reset(root, now);
                 continue;
             }
             match pending.remove(root) {
-                Some(message) => self.decided(index, message, answer.root, now),
+                Some(message) => {
+                    let failed = answer.root & flag::FAIL != 0;
+                    self.decided(Answer { index, message, failed }, now, latencies);
+                }
                 None => self.core.counts.late.add(1),
             }
         }
     }
 
-    /// Gives the one answer that a message gets to its task's instance.
     #[inline]
-    fn decided(&mut self, index: usize, message: Message, flags: u64, now: Time) {
-        let failed = flags & flag::FAIL != 0;
+    fn index_of(&self, root: RootId) -> usize {
+        usize::from(root.spout_task().0.wrapping_sub(self.core.id.first_task.0))
+    }
+
+    /// Answers messages that no acker has decided: timed out, refused, not tracked, or orphaned.
+    /// Hands the list back, emptied.
+    fn decide(&mut self, mut answers: Vec<Answer>, now: Time) -> Vec<Answer> {
+        let mut latencies = LatencyRun::default();
+        let mut left = answers.drain(..);
+        let mut index = 0;
+        while left.len() > 0 {
+            let answered = guarded(|| {
+                for answer in left.by_ref() {
+                    index = answer.index;
+                    self.decided(answer, now, &mut latencies);
+                }
+            });
+            if let Err(panic) = answered {
+                self.replace(index, now, panic);
+            }
+        }
+        drop(left);
+        latencies.flush(&self.core.counts.complete_latency);
+        answers
+    }
+
+    /// Gives the one answer that a message gets to its task's instance, or keeps it for the next.
+    #[inline]
+    fn decided(&mut self, answer: Answer, now: Time, latencies: &mut LatencyRun) {
+        let Answer { index, message, failed } = answer;
+        self.stage_for(index);
+        let task = &mut self.tasks[index];
+        let Some(spout) = task.spout.alive() else {
+            task.unheard.push(Answer { index, message, failed });
+            return;
+        };
         let counted = &self.core.counts.outputs[usize::from(message.output)];
         if failed {
             counted.failed.add(1);
         } else {
             counted.acked.add(1);
             let latency = now.since(Time::from_nanos(message.emitted_at_ns));
-            self.core.counts.complete_latency.record(latency, 1);
+            latencies.add(latency, &self.core.counts.complete_latency);
         }
-        self.stage_for(index);
-        let Some(spout) = self.tasks[index].spout.alive() else { return };
         let out = &mut self.collector;
-        let answered = guarded(|| match failed {
+        let answered = match failed {
             true => spout.fail(message.id, out),
             false => spout.ack(message.id, out),
-        });
-        match answered {
-            Ok(Ok(())) => self.after_call(index, now),
-            Ok(Err(error)) => {
-                self.core.report(index, now, error_chain(&*error));
-                self.after_call(index, now);
-            }
-            Err(panic) => self.replace(index, now, panic),
+        };
+        if let Err(error) = answered {
+            self.core.report(index, now, error_chain(&*error));
         }
+        self.after_call(index, now);
     }
 
     /// Makes `index` the task that emits next.
@@ -238,9 +329,16 @@ impl SpoutExecutor {
         self.collector.staging.task = self.core.task(index);
     }
 
-    /// Reports what a call left behind.
+    /// Reports what a call left behind, and notes which messages it emitted that nobody tracks.
     #[inline]
     fn after_call(&mut self, index: usize, now: Time) {
+        if !self.limits.tracked {
+            let ids = self.collector.staging.message_ids.drain(..);
+            self.untracked.extend(ids.map(|id| {
+                let message = Message { id, emitted_at_ns: now.as_nanos(), output: 0 };
+                Answer { index, message, failed: false }
+            }));
+        }
         if let Some(mistake) = self.collector.staging.mistake.take() {
             self.core.report(index, now, mistake.to_string());
         }
@@ -257,10 +355,10 @@ impl SpoutExecutor {
         };
         self.next_sweep = now + timeout / SWEEPS_PER_TIMEOUT;
         for index in 0..self.tasks.len() {
-            for message in self.pending[index].expire(now, timeout) {
-                self.core.counts.timed_out.add(1);
-                self.decided(index, message, flag::FAIL, now);
-            }
+            let expired = self.pending[index].expire(now, timeout);
+            self.core.counts.timed_out.add(expired.len() as u64);
+            let expired = expired.into_iter().map(|message| failed(index, message)).collect();
+            self.decide(expired, now);
         }
     }
 
@@ -313,13 +411,13 @@ impl SpoutExecutor {
         let out = &mut self.collector;
         let answered = guarded(|| {
             loop {
+                let before = out.staging.len();
                 match spout.next_tuple(out) {
-                    Ok(Next::Emitted) if out.staging.len() < quota && out.reports.is_empty() => {
-                        // A spout that says Emitted without emitting must not hold the thread.
-                        if out.staging.is_empty() {
-                            return Ok(Next::Emitted);
-                        }
-                    }
+                    // A spout that says Emitted without emitting must not hold the thread.
+                    Ok(Next::Emitted)
+                        if before < out.staging.len()
+                            && out.staging.len() < quota
+                            && out.reports.is_empty() => {}
                     answer => return answer,
                 }
             }
@@ -348,9 +446,9 @@ impl SpoutExecutor {
         }
     }
 
-    /// Makes and opens an instance; it is told `fail` for what its predecessor had pending.
+    /// Makes and opens an instance; it is told the answers that nobody heard, and `fail` for what
+    /// its predecessor had pending.
     fn make(&mut self, index: usize, now: Time) {
-        let orphans = self.pending[index].drain();
         let (make, context) = (self.make.clone(), self.core.contexts[index].clone());
         let active = self.active;
         let made = self.core.span.in_scope(|| {
@@ -369,6 +467,10 @@ impl SpoutExecutor {
                 self.tasks[index].spout = Instance::Alive(spout);
                 self.tasks[index].told_active = active;
                 self.tasks[index].idle_until = Time::ZERO;
+                let mut answers = std::mem::take(&mut self.tasks[index].unheard);
+                let orphans = self.pending[index].drain().into_iter();
+                answers.extend(orphans.map(|message| failed(index, message)));
+                self.decide(answers, now);
             }
             Ok(Err(error)) => {
                 self.core.report(index, now, format!("cannot open: {}", error_chain(&*error)));
@@ -378,9 +480,6 @@ impl SpoutExecutor {
                 self.core.report(index, now, format!("cannot open: {panic}"));
                 self.tasks[index].spout.drop_failed(now);
             }
-        }
-        for message in orphans {
-            self.decided(index, message, flag::FAIL, now);
         }
     }
 
@@ -392,6 +491,36 @@ impl SpoutExecutor {
         self.tasks[index].spout.drop_failed(now);
         self.after_call(index, now);
     }
+}
+
+/// Equal latencies in a row, recorded together: messages of one cycle share their emission time.
+#[derive(Default)]
+struct LatencyRun {
+    latency: Duration,
+    count: u64,
+}
+
+impl LatencyRun {
+    #[inline]
+    fn add(&mut self, latency: Duration, counts: &LatencyCounts) {
+        if latency != self.latency {
+            self.flush(counts);
+            self.latency = latency;
+        }
+        self.count += 1;
+    }
+
+    #[inline]
+    fn flush(&mut self, counts: &LatencyCounts) {
+        if self.count > 0 {
+            counts.record(self.latency, self.count);
+            self.count = 0;
+        }
+    }
+}
+
+fn failed(index: usize, message: Message) -> Answer {
+    Answer { index, message, failed: true }
 }
 
 fn earlier(one: Rest, other: Rest) -> Rest {

@@ -10,7 +10,7 @@
 //! **Invariants.** The clock is read once per cycle. A thread sleeps only in [`Parker::park`].
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use smallvec::SmallVec;
@@ -50,13 +50,24 @@ pub(crate) struct Duty {
     commands: Arc<CommandQueue>,
 }
 
-/// Commands for a thread, and whether it has ended.
+/// Commands for a thread.
 #[derive(Debug, Default)]
-pub(crate) struct CommandQueue(crossbeam_queue::SegQueue<Command>);
+pub(crate) struct CommandQueue {
+    commands: crossbeam_queue::SegQueue<Command>,
+    /// Commands that were given and not yet obeyed: counted up by whoever gives them, down by the
+    /// thread.
+    open: AtomicUsize,
+}
 
 impl CommandQueue {
     pub fn push(&self, command: Command) {
-        self.0.push(command);
+        self.open.fetch_add(1, Ordering::AcqRel);
+        self.commands.push(command);
+    }
+
+    /// Whether every command that was given before is obeyed.
+    pub fn is_obeyed(&self) -> bool {
+        self.open.load(Ordering::Acquire) == 0
     }
 }
 
@@ -237,11 +248,12 @@ impl Duty {
                 self.transfer.ready.insert(slot as u32);
             }
         }
-        while let Some(command) = self.commands.0.pop() {
+        while let Some(command) = self.commands.commands.pop() {
             for (slot, executor) in self.executors.iter_mut().enumerate() {
                 executor.command(command);
                 self.transfer.ready.insert(slot as u32);
             }
+            self.commands.open.fetch_sub(1, Ordering::AcqRel);
             if command == Command::Close {
                 return true;
             }

@@ -127,6 +127,14 @@ impl TopologyStats {
         self.pending() == 0 && transferred == executed
     }
 
+    /// Everything that was ever transferred and executed: two equal readings mean that nothing
+    /// moved between them.
+    pub(crate) fn movement(&self) -> (u64, u64) {
+        let outputs = self.executors.iter().flat_map(|executor| executor.outputs.values());
+        let transferred = outputs.map(|output| output.emitted + output.transferred).sum();
+        (transferred, self.executors.iter().map(ExecutorStats::executed).sum())
+    }
+
     fn outputs(&self, component: &str) -> impl Iterator<Item = &OutputStats> {
         self.component(component).flat_map(|executor| executor.outputs.values())
     }

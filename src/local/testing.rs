@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::{LocalCluster, SubmitError, TopologyStats};
+use super::{LocalCluster, MOST_CYCLES, SubmitError, TopologyStats};
 use crate::component::{Declarer, ReportedError, Result};
 use crate::executor::router::Tap;
 use crate::id::{ComponentId, DEFAULT_STREAM, StreamId};
@@ -13,8 +13,6 @@ use crate::spout::{Next, Spout, SpoutCollector};
 use crate::topology::{SpoutFactory, Topology};
 use crate::tuple::{IntoValues, MessageId, Value};
 
-/// Cycles after which a topology that is still busy is given up.
-const MOST_CYCLES: usize = 1_000_000;
 /// Simulated time after which a topology that still has pending tuples is given up.
 const MOST_TIME: Duration = Duration::from_secs(3_600);
 

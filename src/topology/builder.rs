@@ -230,9 +230,10 @@ impl BoltDeclarer<'_> {
         self.grouping(from, Grouping::Custom(factory))
     }
 
-    /// Takes a stream by any grouping.
+    /// Takes a stream by any grouping; as in Storm, the last one declared for a stream counts.
     pub fn grouping(self, from: impl Into<Source>, grouping: Grouping) -> Self {
         let Source { component, stream } = from.into();
+        self.draft.inputs.retain(|input| input.from != component || input.stream != stream);
         self.draft.inputs.push(Input { from: component, stream, grouping });
         self
     }

@@ -97,6 +97,7 @@ impl Check {
         };
         let declared_tasks = conf.tasks.map(|tasks| tasks as usize);
         let tasks = draft.tasks.or(declared_tasks).unwrap_or(draft.parallelism);
+        let tasks = conf.max_task_parallelism.map_or(tasks, |most| tasks.min(most as usize));
         let component = Component {
             id: id.clone(),
             role,

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! headers  | stream source target len anchors | …     8 bytes per tuple
-//! values   | value | value | value | …               24 bytes per value, in tuple order
+//! values   | value | value | value | …               32 bytes per value, in tuple order
 //! anchors  | root edge | root edge | …               16 bytes per anchor, in tuple order
 //! wide     | count | …                               only for tuples with 255 anchors or more
 //! ```
@@ -161,13 +161,23 @@ impl Block {
         }
     }
 
-    /// The tuple at `cursor`, as a bolt sees it.
+    /// The place of the tuple with that index.
+    #[cold]
+    pub fn cursor_at(&self, tuple: usize) -> Cursor {
+        let mut cursor = Cursor::default();
+        while cursor.tuple < tuple {
+            cursor = self.after(cursor);
+        }
+        cursor
+    }
+
+    /// The tuple between `cursor` and the place after it, as a bolt sees it.
     #[inline]
-    pub fn view<'a>(&'a self, cursor: Cursor, schema: &'a Schema) -> TupleRef<'a> {
+    pub fn view<'a>(&'a self, cursor: Cursor, after: Cursor, schema: &'a Schema) -> TupleRef<'a> {
         let header = &self.headers[cursor.tuple];
         TupleRef {
-            values: &self.values[cursor.value..cursor.value + usize::from(header.len)],
-            anchors: self.anchors_at(cursor),
+            values: &self.values[cursor.value..after.value],
+            anchors: &self.anchors[cursor.anchor..after.anchor],
             stream: &schema[usize::from(header.stream)],
             source_task: header.source,
         }

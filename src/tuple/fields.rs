@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
-use super::Value;
+use super::{IntoValue, Value};
 
 /// Ordered field names of a stream; cheap to clone.
 ///
@@ -89,11 +89,11 @@ pub trait IntoValues {
     fn append_to(self, values: &mut Vec<Value>) -> usize;
 }
 
-impl<T: Into<Value>, const COUNT: usize> IntoValues for [T; COUNT] {
-    #[inline]
+impl<T: IntoValue, const COUNT: usize> IntoValues for [T; COUNT] {
+    #[inline(always)]
     fn append_to(self, values: &mut Vec<Value>) -> usize {
         for value in self {
-            values.push(value.into());
+            value.push_onto(values);
         }
         COUNT
     }
@@ -122,12 +122,12 @@ impl IntoValues for () {
 
 macro_rules! tuples {
     ($($count:literal: $($name:ident)+;)*) => {$(
-        impl<$($name: Into<Value>),+> IntoValues for ($($name,)+) {
-            #[inline]
+        impl<$($name: IntoValue),+> IntoValues for ($($name,)+) {
+            #[inline(always)]
             fn append_to(self, values: &mut Vec<Value>) -> usize {
                 #[allow(non_snake_case, reason = "each type parameter names its own value")]
                 let ($($name,)+) = self;
-                $(values.push($name.into());)+
+                $($name.push_onto(values);)+
                 $count
             }
         }

@@ -22,7 +22,7 @@ use smallvec::SmallVec;
 
 pub use fields::{Fields, IntoValues};
 pub use staging::{EmitError, MessageId};
-pub use value::{NotEncodable, SharedObject, Value, ValueRef};
+pub use value::{AsciiText, IntoValue, NotEncodable, SharedObject, Value, ValueRef};
 
 use crate::id::{ComponentId, EdgeId, RootId, StreamId, TaskId};
 

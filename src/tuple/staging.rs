@@ -9,62 +9,91 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::block::{Block, Cursor};
+use super::block::Block;
 use super::{Anchor, IntoValues, Value};
 use crate::id::{ComponentId, StreamId, TaskId};
 
-/// The spout author's own id of an emitted tuple: a number, a text, or any other [`Value`].
-#[derive(Clone, PartialEq, Eq, Default)]
-pub struct MessageId(Value);
+/// The spout author's own id of an emitted tuple: a number, or any other [`Value`].
+///
+/// # Cost
+/// A number is 16 bytes and moves as such; any other value is boxed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct MessageId(Id);
+
+#[derive(Clone, PartialEq, Eq)]
+enum Id {
+    Number(i64),
+    Value(Box<Value>),
+}
 
 impl MessageId {
-    /// The id as a value.
-    pub fn value(&self) -> &Value {
-        &self.0
+    /// The id as a value; a number is a 64-bit integer.
+    pub fn to_value(&self) -> Value {
+        match &self.0 {
+            Id::Number(number) => (*number).into(),
+            Id::Value(value) => (**value).clone(),
+        }
     }
 
-    /// The id as a number, if it is one.
+    /// The id as a number, if it was given as one.
     #[inline]
     pub fn as_i64(&self) -> Option<i64> {
-        self.0.as_i64()
+        match self.0 {
+            Id::Number(number) => Some(number),
+            Id::Value(_) => None,
+        }
     }
 
     /// The id as an unsigned number, if it was given as one.
     #[inline]
     pub fn as_u64(&self) -> Option<u64> {
-        self.0.as_i64().map(|id| id as u64)
+        self.as_i64().map(|number| number as u64)
     }
 
     /// The id as a text, if it is one.
     pub fn as_str(&self) -> Option<&str> {
-        self.0.as_str()
+        match &self.0 {
+            Id::Number(_) => None,
+            Id::Value(value) => value.as_str(),
+        }
     }
 }
 
-impl<T: Into<Value>> From<T> for MessageId {
+impl Default for MessageId {
     #[inline]
-    fn from(id: T) -> Self {
-        Self(id.into())
+    fn default() -> Self {
+        Self(Id::Number(0))
     }
 }
 
-impl From<u64> for MessageId {
-    #[inline]
-    fn from(id: u64) -> Self {
-        Self((id as i64).into())
-    }
+macro_rules! number_ids {
+    ($($type:ty),*) => {$(
+        impl From<$type> for MessageId {
+            #[inline]
+            fn from(id: $type) -> Self {
+                Self(Id::Number(id as i64))
+            }
+        }
+    )*};
 }
 
-impl From<usize> for MessageId {
-    #[inline]
-    fn from(id: usize) -> Self {
-        Self((id as i64).into())
-    }
+number_ids!(i32, u32, i64, u64, usize);
+
+macro_rules! value_ids {
+    ($($type:ty),*) => {$(
+        impl From<$type> for MessageId {
+            fn from(id: $type) -> Self {
+                Self(Id::Value(Box::new(id.into())))
+            }
+        }
+    )*};
 }
+
+value_ids!(&str, String, Value);
 
 impl fmt::Debug for MessageId {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "message {:?}", self.0)
+        write!(out, "message {:?}", self.to_value())
     }
 }
 
@@ -168,12 +197,31 @@ pub(crate) struct Staging {
     pub task: TaskId,
     component: ComponentId,
     streams: Arc<[OutStream]>,
+    /// Position of the default stream.
     default_stream: Option<usize>,
+    /// What an emission on the default stream is checked against, kept close at hand.
+    default_out: Checked,
+}
+
+/// The part of an [`OutStream`] that every emission is checked against.
+#[derive(Debug, Clone, Copy, Default)]
+struct Checked {
+    index: u16,
+    fields: u8,
+    direct: bool,
+}
+
+impl From<&OutStream> for Checked {
+    fn from(out: &OutStream) -> Self {
+        Self { index: out.index, fields: out.fields, direct: out.direct }
+    }
 }
 
 impl Staging {
     pub fn new(component: ComponentId, streams: Arc<[OutStream]>) -> Self {
         let default_stream = streams.iter().position(|out| out.stream == crate::id::DEFAULT_STREAM);
+        let default_out =
+            default_stream.map_or(Checked::default(), |position| (&streams[position]).into());
         Self {
             block: Block::boxed(),
             message_ids: Vec::new(),
@@ -184,6 +232,7 @@ impl Staging {
             component,
             streams,
             default_stream,
+            default_out,
         }
     }
 
@@ -199,10 +248,14 @@ impl Staging {
     }
 
     /// Stages an emission on the default stream; `anchors` are the trees it belongs to.
-    #[inline]
+    ///
+    /// Always inlined, so that values are written where they stay and not moved there.
+    #[inline(always)]
     pub fn emit(&mut self, anchors: &[Anchor], values: impl IntoValues) -> bool {
         match self.default_stream {
-            Some(position) => self.stage(position, Target::Grouped, anchors, values),
+            Some(position) => {
+                self.stage(position, self.default_out, Target::Grouped, anchors, values)
+            }
             None => self.unknown_stream(crate::id::DEFAULT_STREAM),
         }
     }
@@ -217,7 +270,10 @@ impl Staging {
         values: impl IntoValues,
     ) -> bool {
         match self.position(stream) {
-            Some(position) => self.stage(position, target, anchors, values),
+            Some(position) => {
+                let out = (&self.streams[position]).into();
+                self.stage(position, out, target, anchors, values)
+            }
             None => self.unknown_stream(stream),
         }
     }
@@ -227,28 +283,28 @@ impl Staging {
         self.streams.iter().position(|out| out.stream == stream)
     }
 
-    #[inline]
+    #[inline(always)]
     fn stage(
         &mut self,
         position: usize,
+        out: Checked,
         target: Target,
         anchors: &[Anchor],
         values: impl IntoValues,
     ) -> bool {
-        let out = &self.streams[position];
         let block = &mut *self.block;
         let start = block.values.len();
         let count = values.append_to(&mut block.values);
         if count != usize::from(out.fields) || out.direct != matches!(target, Target::Direct(_)) {
-            self.block.values.truncate(start);
-            return self.refused(position, count);
+            return self.refused(position, start, count);
         }
-        if block.headers.first().is_some_and(|first| first.stream != out.index)
-            || target != Target::Grouped
-        {
-            self.uniform = false;
+        self.uniform &= target == Target::Grouped
+            && block.headers.first().is_none_or(|first| first.stream == out.index);
+        match anchors {
+            [] => {}
+            [one] => block.anchors.push(*one),
+            many => block.anchors.extend_from_slice(many),
         }
-        block.anchors.extend_from_slice(anchors);
         block.push_header(out.index, self.task, target.encode(), count as u8, anchors.len());
         true
     }
@@ -268,7 +324,8 @@ impl Staging {
     }
 
     #[cold]
-    fn refused(&mut self, position: usize, found: usize) -> bool {
+    fn refused(&mut self, position: usize, start: usize, found: usize) -> bool {
+        self.block.values.truncate(start);
         let out = &self.streams[position];
         let component = self.component.clone();
         let stream = out.stream.clone();
@@ -284,15 +341,13 @@ impl Staging {
     /// Forgets all but the first `kept` emissions: what a failing call of a bolt staged.
     #[cold]
     pub fn truncate(&mut self, kept: usize) {
-        let mut cursor = Cursor::default();
         let mut listed = 0;
-        while cursor.tuple < kept {
-            if Target::decode(self.block.headers[cursor.tuple].target) == Target::Listed {
+        for header in &self.block.headers[..kept] {
+            if Target::decode(header.target) == Target::Listed {
                 listed += 1 + usize::from(self.listed[listed].0);
             }
-            cursor = self.block.after(cursor);
         }
-        self.block.truncate(cursor);
+        self.block.truncate(self.block.cursor_at(kept));
         self.listed.truncate(listed);
         if self.is_empty() {
             self.uniform = true;

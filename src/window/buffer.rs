@@ -218,6 +218,12 @@ impl<T> Buffer<T> {
         self.left.range(from..)
     }
 
+    /// The events that no call of [`take_left`](Self::take_left) has told of, those that left first.
+    pub(super) fn into_untold(self) -> impl Iterator<Item = T> {
+        let entries = self.entries.into_iter().map(|entry| entry.event);
+        self.left.into_iter().skip(self.reported).chain(entries)
+    }
+
     /// Position behind the last event of at most `ts_ms` that arrived before `before_seq`.
     fn limit(&self, ts_ms: i64, before_seq: u64) -> usize {
         let behind = self.lows.last_at_most(ts_ms).map_or(0, |seq| seq + 1);

@@ -151,6 +151,12 @@ impl<T> EventWindow<T> {
         self.buffer.take_left()
     }
 
+    /// All events that [`take_left`](Self::take_left) has not told of: for a caller that gives the
+    /// window up and settles them otherwise.
+    pub fn into_untold(self) -> impl Iterator<Item = T> {
+        self.buffer.into_untold()
+    }
+
     /// Number of events that may be in a window yet to come.
     pub fn len(&self) -> usize {
         self.buffer.len()

@@ -1,16 +1,21 @@
-//! Windows over streams of events: which events each window holds, when it is due, what has left it.
+//! Windows over streams of tuples: which tuples each window holds, when it is due, what has left it.
 //!
 //! ```text
+//! bolt      Windowed: author's calls, keys (settings), late stream, emissions (lent), acks
+//!             │ tuple, time (held)                              ▲ windows that are due
+//! ────────────┼─────────────────────── pure ────────────────────┼───────────────────────
 //! spec ──▶ ProcessingWindow   add(event, now)   on_time(now) ─────┐
 //!     └──▶ EventWindow        add(event, ts)    on_watermark(w) ──┤
 //!                                  ▲                   ▲          ├─▶ next_activation ─▶ execute
 //!          WatermarkTracker   observe ─▶ OnTime     advance       └─▶ take_left ─▶ ack
 //! ```
 //!
-//! An *event* here is whatever the caller puts in, a tuple as a rule; the word is Storm's.
+//! An author writes a [`WindowBolt`] and puts it behind a window with [`Windowed`]. Everything below
+//! the line works without a topology; an *event* there is whatever the caller puts in, a tuple as a
+//! rule; the word is Storm's.
 //!
 //! **Invariants**
-//! - Nothing here reads a clock, does I/O or logs. Equal calls give equal answers.
+//! - Below the line nothing reads a clock, does I/O or logs. Equal calls give equal answers.
 //! - Each event goes in once, is lent to every window that holds it, and is reported as left once.
 //!   It is never cloned.
 //! - Windows are Storm's: length and slide by count or by time, bounds `(end - length, end]`, no
@@ -18,22 +23,28 @@
 //!
 //! **Runs on** the thread of the executor whose bolt has the window; unshared.
 //!
-//! **Not here**: configuration keys, timers, acking and anchoring, the stream for late tuples, and
-//! windows that outlive their process.
+//! **Not here**: windows that outlive their process.
 
 mod activation;
+mod bolt;
 mod buffer;
 mod event;
+mod held;
+mod lent;
 mod lows;
 #[cfg(test)]
 mod model;
 mod processing;
+mod settings;
 mod spec;
 mod watermark;
 
 pub use activation::{Activation, Events};
+pub use bolt::{LATE_TUPLES_METRIC, WindowBolt, Windowed};
 pub use event::EventWindow;
+pub use lent::{LateTuple, Window, WindowCollector};
 pub use processing::ProcessingWindow;
+pub use settings::{LATE_TUPLE_FIELD, WindowError};
 pub use spec::{Extent, MAX_COUNT, MAX_TIME, Part, SpecError, WindowSpec};
 pub use watermark::{Arrival, DEFAULT_LAG, DEFAULT_WATERMARK_INTERVAL, WatermarkTracker};
 

@@ -15,7 +15,7 @@ use std::time::Duration;
 use super::super::clock;
 use super::super::open_loop::{Course, Recorder};
 use super::super::parker::{self, Parker};
-use super::super::payload::payload;
+use super::super::payload::checked;
 use super::super::ring::{Consumer, Producer, ring};
 use super::super::sample::{Sample, Subject, Window};
 use super::Message;
@@ -135,7 +135,7 @@ impl Subject for InlineLatency {
         let sample = {
             let bolt: &mut dyn TimedBolt = black_box(&mut recorder);
             generate(course, self.generator, |n, intended_ns| {
-                bolt.execute(Small::text(payload(n)), intended_ns);
+                bolt.execute(Small::text(checked(n)), intended_ns);
             })
         };
         sample.with_latency(recorder.into_latency())

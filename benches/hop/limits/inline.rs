@@ -7,7 +7,7 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use super::super::payload::{PAYLOAD_BYTES, payload};
+use super::super::payload::{PAYLOAD_BYTES, checked};
 use super::super::sample::{Sample, Subject, drive};
 
 /// Calls between two looks at the clock.
@@ -76,7 +76,7 @@ impl Small {
 
 impl InlineSpout for ConstSpout {
     fn next_tuple(&mut self, bolt: &mut dyn InlineBolt) {
-        bolt.execute(Small::text(payload(self.emitted)));
+        bolt.execute(Small::text(checked(self.emitted)));
         self.emitted += 1;
     }
 }

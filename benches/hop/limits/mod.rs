@@ -37,6 +37,7 @@ impl Message {
     #[inline(always)]
     #[must_use]
     pub fn build(n: u64, edge: u64, intended_ns: u64) -> Self {
-        Self { root: n, edge, intended_ns, header: [n, edge], text: payload(n) }
+        let text = payload(n);
+        Self { root: n, edge, intended_ns, header: [n, edge], text }
     }
 }

@@ -1,0 +1,250 @@
+//! Runs a topology in this process until something ends it, drains it, and prints the summary.
+
+use std::sync::mpsc::sync_channel;
+use std::time::Duration;
+
+use super::args::RunOptions;
+use super::report::{INPUT_END, Report};
+use super::signals::{Signals, Wake};
+use super::summary::{EndedBy, Summary};
+use super::words::{count, rate, time};
+use super::{AppError, Entry, terminal};
+use crate::clock::{Clock, Time};
+use crate::local::{LocalCluster, RunningTopology, TopologyStats};
+use crate::topology::{Role, Topology};
+
+/// How often the progress is shown.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How often spouts that have an end are asked whether they reached it.
+const END_INTERVAL: Duration = Duration::from_millis(5);
+
+/// First pause before it is looked whether the spouts have an end at all; it doubles each time, so
+/// that an endless topology is soon left alone.
+const FIRST_LOOK: Duration = Duration::from_millis(5);
+
+/// Longest pause of that kind.
+const LONGEST_LOOK: Duration = Duration::from_secs(10);
+
+/// Time that components have to close at least, also where there is none to drain.
+const SHORTEST_CLOSE: Duration = Duration::from_secs(1);
+
+/// How often it is looked whether the topology has drained.
+const DRAIN_INTERVAL: Duration = Duration::from_millis(1);
+
+pub(super) fn run(
+    program: &str,
+    entry: &Entry,
+    topology: &Topology,
+    options: &RunOptions,
+) -> Result<(), AppError> {
+    terminal::start_logging(options.log);
+    if options.json {
+        terminal::reserve_stdout();
+    }
+    let signals = Signals::listen().map_err(AppError::Signals)?;
+    let cluster = LocalCluster::new();
+    let running = cluster
+        .submit(&entry.name, topology)
+        .map_err(|source| AppError::Submit { name: entry.name.clone(), source })?;
+    let mut watch = Watch { entry, topology, running: &running, signals, clock: Clock::system() };
+    let mut ended_by = watch.until_end(options.duration);
+    tracing::info!(topology = entry.name, "draining");
+    running.deactivate();
+    let drained = watch.drain(options.drain, &mut ended_by);
+    tracing::info!(topology = entry.name, "drained: {drained}");
+    terminal::clear_progress();
+    // Nothing is said to somebody who has gone.
+    let text = (ended_by != EndedBy::ReaderGone).then(|| watch.sum_up(options, ended_by, drained));
+    // Before the summary, since components may print something at their end.
+    close(program, cluster, &entry.name, options.drain);
+    if !drained && text.is_some() {
+        let what = format!("{} was closed before it had drained", entry.name);
+        terminal::remark(program, what);
+    }
+    terminal::write_data(text.unwrap_or_default().as_bytes())?;
+    Ok(())
+}
+
+/// Closes the components, and leaves those behind that take too long; the process ends anyway.
+fn close(program: &str, cluster: LocalCluster, name: &str, deadline: Duration) {
+    tracing::info!(topology = name, "closing");
+    let (done, closed) = sync_channel(1);
+    let topology = name.to_owned();
+    let closing = std::thread::Builder::new().name("closing".to_owned()).spawn(move || {
+        cluster.kill(&topology, Duration::ZERO);
+        // Nobody waits any more if this fails.
+        let _ = done.send(());
+    });
+    if closing.is_ok() && closed.recv_timeout(deadline.max(SHORTEST_CLOSE)).is_err() {
+        terminal::remark(program, format!("{name} did not close in time, so it is left as it is"));
+        return;
+    }
+    tracing::info!(topology = name, "closed");
+}
+
+/// Waits while a topology runs.
+struct Watch<'a> {
+    entry: &'a Entry,
+    topology: &'a Topology,
+    running: &'a RunningTopology,
+    signals: Signals,
+    clock: Clock,
+}
+
+/// How far the spouts are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Input {
+    /// At least one has no end, as far as is known.
+    Endless,
+    Going,
+    Ended,
+}
+
+impl Watch<'_> {
+    fn until_end(&mut self, duration: Option<Duration>) -> EndedBy {
+        let start = self.clock.now();
+        let end = duration.map_or(Time::NEVER, |duration| start + duration);
+        let mut look_pause = FIRST_LOOK;
+        let mut next_look = start + look_pause;
+        let mut progress = terminal::is_watched().then(|| Progress::starting(start));
+        loop {
+            let next_progress = progress.as_ref().map_or(Time::NEVER, |progress| progress.next);
+            let now = self.clock.now();
+            let next = end.min(next_look).min(next_progress);
+            match self.signals.wait(Some(next.since(now))) {
+                Wake::Signal => return EndedBy::Signal,
+                Wake::ReaderGone => return EndedBy::ReaderGone,
+                Wake::TimedOut => {}
+            }
+            let now = self.clock.now();
+            if now >= end {
+                return EndedBy::Duration;
+            }
+            if now >= next_look {
+                look_pause = match self.input() {
+                    Input::Ended => return EndedBy::InputEnd,
+                    Input::Going => END_INTERVAL,
+                    Input::Endless => (look_pause * 2).min(LONGEST_LOOK),
+                };
+                next_look = now + look_pause;
+            }
+            if let Some(progress) = &mut progress
+                && now >= progress.next
+            {
+                progress.show(self, now);
+            }
+        }
+    }
+
+    /// Waits until nothing is pending; a signal or a reader that goes cuts it short.
+    fn drain(&mut self, deadline: Duration, ended_by: &mut EndedBy) -> bool {
+        if *ended_by == EndedBy::ReaderGone {
+            return false;
+        }
+        let end = self.clock.now() + deadline;
+        loop {
+            if self.running.stats().is_drained() {
+                return true;
+            }
+            let left = end.since(self.clock.now());
+            match self.signals.wait(Some(left.min(DRAIN_INTERVAL))) {
+                Wake::TimedOut if !left.is_zero() => {}
+                Wake::TimedOut => return false,
+                Wake::Signal => {
+                    *ended_by = EndedBy::Signal;
+                    return false;
+                }
+                Wake::ReaderGone => {
+                    *ended_by = EndedBy::ReaderGone;
+                    return false;
+                }
+            }
+        }
+    }
+
+    /// The summary in the form that is asked for.
+    fn sum_up(&self, options: &RunOptions, ended_by: EndedBy, drained: bool) -> String {
+        // Read before the report, which may take its time.
+        let stats = self.running.stats();
+        let mut report = Report::new(true);
+        if let Some(make) = &self.entry.report {
+            make(self.running, &mut report);
+        }
+        let summary = Summary {
+            name: &self.entry.name,
+            topology: self.topology,
+            stats: &stats,
+            ended_by,
+            drained,
+            errors: &self.running.errors(),
+            throttled_errors: self.running.throttled_errors(),
+            report: &report,
+        };
+        match options.json {
+            true => format!("{:#}\n", summary.to_json()),
+            false => summary.to_text(),
+        }
+    }
+
+    fn input(&self) -> Input {
+        let metrics = self.running.metrics();
+        let spouts = self.topology.components().values();
+        let mut input = Input::Ended;
+        for spout in spouts.filter(|component| matches!(component.role, Role::Spout(_))) {
+            match metrics.get(&(spout.id.clone(), INPUT_END.to_owned())) {
+                None => return Input::Endless,
+                Some(done) if usize::try_from(*done).is_ok_and(|done| done >= spout.tasks) => {}
+                Some(_) => input = Input::Going,
+            }
+        }
+        input
+    }
+}
+
+/// The line that shows a terminal how the run goes.
+struct Progress {
+    start: Time,
+    last: Time,
+    last_executed: u64,
+    next: Time,
+}
+
+impl Progress {
+    fn starting(start: Time) -> Self {
+        Self { start, last: start, last_executed: 0, next: start + PROGRESS_INTERVAL }
+    }
+
+    fn show(&mut self, watch: &Watch<'_>, now: Time) {
+        let stats = watch.running.stats();
+        let executed = total(&stats);
+        let mut line = format!(
+            "{}  {:.0} s  {}/s  {} in all",
+            watch.entry.name,
+            now.since(self.start).as_secs_f64(),
+            rate(executed - self.last_executed, now.since(self.last)),
+            count(executed),
+        );
+        if let Some(p99) = stats.complete_latency().percentile(99.0) {
+            line += &format!("  p99 {}", time(p99));
+        }
+        let mut report = Report::new(false);
+        if let Some(make) = &watch.entry.report {
+            make(watch.running, &mut report);
+            line += &format!("  {}", report.progress);
+        }
+        terminal::show_progress(&line);
+        (self.last, self.last_executed) = (now, executed);
+        // What was late is not caught up with.
+        self.next = now + PROGRESS_INTERVAL;
+    }
+}
+
+/// Tuples that the bolts executed; where there are none, that the spouts emitted.
+fn total(stats: &TopologyStats) -> u64 {
+    let author = || stats.executors.iter().filter(|one| !one.component.is_reserved());
+    match author().map(|executor| executor.executed()).sum() {
+        0 => author().flat_map(|one| one.outputs.values()).map(|output| output.emitted).sum(),
+        executed => executed,
+    }
+}

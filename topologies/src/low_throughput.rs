@@ -1,0 +1,238 @@
+//! `low-throughput`: a few tuples a second, and how late they are.
+//!
+//! ```text
+//!   throttled-spout ──local-or-shuffle──▶ latency-bolt
+//!         ▲                                    │
+//!         └─────────────── ack ────────────────┘
+//! ```
+//!
+//! It measures latency where there is nothing to do: how long an idle topology takes to wake up. In
+//! Apache Storm it is `LowThroughputTopo`.
+//!
+//! The spout works by an *open loop*: each tuple has a time at which it is due, whatever became of
+//! the ones before it, and its latency counts from that time. If the runtime stalls for a second,
+//! every tuple that was due in it is late and is counted so. A spout that waits for an answer before
+//! it goes on would have emitted one slow tuple and hidden all the others.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use clap::Args;
+use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
+use storm_runtime::app::{Hinted, Report, print};
+use storm_runtime::clock::{Clock, Time};
+use storm_runtime::prelude::*;
+
+/// Samples from which the 99.99th percentile says something.
+const SAMPLES_FOR_P9999: u64 = 1_000_000;
+
+/// Emits a tuple at each multiple of an interval.
+pub struct ThrottledSpout {
+    args: SpoutArgs,
+    latencies: Shared,
+    clock: Clock,
+    /// When the first tuple was due.
+    start: Time,
+    /// Tuples emitted since then.
+    emitted: u64,
+    is_first_acked: bool,
+}
+
+/// What a [`ThrottledSpout`] is made of, besides the place for its latencies.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct SpoutArgs {
+    tuples_per_s: f64,
+    acked: bool,
+}
+
+impl ThrottledSpout {
+    fn new(args: SpoutArgs, latencies: Shared) -> Self {
+        let start = Time::NEVER;
+        Self { args, latencies, clock: Clock::system(), start, emitted: 0, is_first_acked: false }
+    }
+
+    fn due(&self) -> Time {
+        self.start + Duration::from_secs_f64(self.emitted as f64 / self.args.tuples_per_s)
+    }
+}
+
+impl Spout for ThrottledSpout {
+    fn declare(&self, declare: &mut Declarer) {
+        declare.output(["due_ns"]);
+    }
+
+    fn open(&mut self, context: &TaskContext) -> Result {
+        // In a test this is a simulated clock.
+        self.clock = context.clock().clone();
+        Ok(())
+    }
+
+    /// What was due while the topology was deactivated is not caught up with.
+    fn activate(&mut self) {
+        (self.start, self.emitted) = (self.clock.now(), 0);
+    }
+
+    fn next_tuple(&mut self, out: &mut SpoutCollector) -> Result<Next> {
+        let due = self.due();
+        if out.now() >= due {
+            let due_ns = due.as_nanos() as i64;
+            if self.args.acked {
+                out.emit_with_id([due_ns], due_ns);
+            } else {
+                out.emit([due_ns]);
+            }
+            self.emitted += 1;
+        }
+        // The runtime sleeps until then, to the microsecond; if the time has passed already, it
+        // calls again at once.
+        Ok(Next::IdleUntil(self.due()))
+    }
+
+    /// The tuple was processed, and the news of it came back. Its id is the time when it was due.
+    fn ack(&mut self, id: MessageId, _out: &mut SpoutCollector) -> Result {
+        let due_ns = id.as_u64().ok_or("the message id is no number")?;
+        let latency = self.clock.now().since(Time::from_nanos(due_ns));
+        lock(&self.latencies).completed.saturating_record(latency.as_nanos() as u64);
+        if !std::mem::replace(&mut self.is_first_acked, true) {
+            print(format_args!("first tuple acked, {latency:?} after it was due"));
+        }
+        Ok(())
+    }
+}
+
+/// Notes how late each tuple is.
+pub struct LatencyBolt {
+    latencies: Shared,
+    clock: Clock,
+}
+
+impl BasicBolt for LatencyBolt {
+    fn prepare(&mut self, context: &TaskContext) -> Result {
+        self.clock = context.clock().clone();
+        Ok(())
+    }
+
+    fn execute(&mut self, tuple: TupleRef<'_>, _out: &mut BasicCollector<'_>) -> Result {
+        let due = Time::from_nanos(tuple.i64("due_ns")? as u64);
+        let latency = self.clock.now().since(due);
+        lock(&self.latencies).delivered.saturating_record(latency.as_nanos() as u64);
+        Ok(())
+    }
+}
+
+/// Latencies from the time when a tuple was due, in nanoseconds, to three digits.
+struct Latencies {
+    /// To the bolt.
+    delivered: Histogram<u64>,
+    /// To the bolt and back to the spout.
+    completed: Histogram<u64>,
+}
+
+/// Written by the components, read by the report: all of them live in one process. At a low
+/// throughput a lock is no matter.
+type Shared = Arc<Mutex<Latencies>>;
+
+fn lock(latencies: &Shared) -> MutexGuard<'_, Latencies> {
+    latencies.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Latencies {
+    fn new() -> Self {
+        const MINUTE_NS: u64 = 60_000_000_000;
+        let histogram = || {
+            Histogram::new_with_bounds(1, MINUTE_NS, 3)
+                .expect("the bounds are those of a histogram")
+        };
+        Self { delivered: histogram(), completed: histogram() }
+    }
+}
+
+/// Emit a few tuples a second and measure how late they are.
+#[derive(Args)]
+pub struct LowThroughputArgs {
+    /// Tuples per second
+    #[arg(long, value_name = "TUPLES", default_value_t = 100.0)]
+    rate: f64,
+    /// Emit without asking for acks
+    #[arg(long)]
+    unacked: bool,
+}
+
+/// Registers the components and adds the topology with its report.
+pub fn add_to(app: App) -> App {
+    let latencies: Shared = Arc::new(Mutex::new(Latencies::new()));
+    let (of_spout, of_bolt) = (latencies.clone(), latencies.clone());
+    app.register("throttled-spout", move |args| ThrottledSpout::new(args, of_spout.clone()))
+        .register("latency-bolt", move |(): ()| LatencyBolt {
+            latencies: of_bolt.clone(),
+            clock: Clock::system(),
+        })
+        .topology("low-throughput", build)
+        .report("low-throughput", move |_running, report| tell(&lock(&latencies), report))
+}
+
+fn build(builder: &mut TopologyBuilder, args: LowThroughputArgs) -> Result {
+    if !(args.rate > 0.0 && args.rate.is_finite()) {
+        let hint = "give tuples per second, such as --rate 100 or --rate 0.5";
+        return Err(Hinted::new(format!("{} is no rate", args.rate), hint).into());
+    }
+    let spout = SpoutArgs { tuples_per_s: args.rate, acked: !args.unacked };
+    builder.spout("throttled-spout", Named::new("throttled-spout").args(json!(spout)));
+    builder.bolt("latency-bolt", Named::new("latency-bolt")).local_or_shuffle("throttled-spout");
+    Ok(())
+}
+
+fn tell(latencies: &Latencies, report: &mut Report) {
+    let both = [("delivered", &latencies.delivered), ("completed", &latencies.completed)];
+    for (name, histogram) in both.into_iter().filter(|(_, histogram)| !histogram.is_empty()) {
+        let mut line = format!("{name} after it was due:");
+        let mut object = json!({ "count": histogram.len(), "max": histogram.max() });
+        for (percentile, quantile) in percentiles(histogram.len()) {
+            let latency_ns = histogram.value_at_quantile(quantile);
+            line += &format!(" {percentile} {:.1} µs,", latency_ns as f64 / 1e3);
+            object[percentile] = Json::from(latency_ns);
+        }
+        line += &format!(" max {:.1} µs", histogram.max() as f64 / 1e3);
+        report.line(line);
+        report.value(&format!("{name}_ns"), object);
+    }
+}
+
+/// The percentiles that so many samples support.
+fn percentiles(samples: u64) -> impl Iterator<Item = (&'static str, f64)> {
+    let all = [("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999), ("p99.99", 0.9999)];
+    all.into_iter().take(if samples >= SAMPLES_FOR_P9999 { 4 } else { 3 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tuples_are_emitted_when_they_are_due_and_late_ones_are_not_left_out() {
+        let topology = crate::app().build("low-throughput", &["--rate", "10"]).unwrap();
+        let cluster = LocalCluster::simulated(1);
+        let running = cluster.submit("low-throughput", &topology).unwrap();
+        assert!(cluster.run_until_idle(1_000));
+        assert_eq!(running.stats().acked("throttled-spout"), 1);
+        assert!(cluster.advance(Duration::from_secs(1), 1_000));
+        assert_eq!(running.stats().acked("throttled-spout"), 11);
+        assert_eq!(running.stats().complete_latency().max(), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_rate_of_nothing_is_refused() {
+        for rate in ["0", "NaN", "inf"] {
+            let error = crate::app().build("low-throughput", &["--rate", rate]).unwrap_err();
+            assert!(error.hint().is_some(), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_small_sample_has_no_tail() {
+        assert_eq!(percentiles(999_999).count(), 3);
+        assert_eq!(percentiles(1_000_000).count(), 4);
+    }
+}
