@@ -389,6 +389,10 @@ pub struct BoltHandle {
 #[must_use]
 pub struct Full<T>(pub T);
 
+#[allow(
+    clippy::result_large_err,
+    reason = "what found no room comes back, and a box would allocate"
+)]
 impl BoltHandle {
     /// Requests that may wait at once.
     const CAPACITY: usize = 1024;

@@ -158,6 +158,8 @@ pub struct RootId(pub(crate) u64);
 impl RootId {
     /// Bits that a message may set beside the id.
     pub(crate) const FLAGS: u64 = 0b111;
+    /// Where the spout task begins.
+    pub(crate) const TASK_SHIFT: u32 = 48;
     /// Most trees that one spout task can have pending at once: about 2 million.
     pub const MAX_PENDING: usize = 1 << 21;
     /// Generations before a slot's number repeats.
@@ -168,7 +170,7 @@ impl RootId {
     pub(crate) fn new(spout_task: TaskId, generation: u32, slot: u32) -> Self {
         debug_assert!((slot as usize) < Self::MAX_PENDING);
         let generation = u64::from(generation % Self::GENERATIONS);
-        Self(u64::from(spout_task.0) << 48 | generation << 24 | u64::from(slot) << 3)
+        Self(u64::from(spout_task.0) << Self::TASK_SHIFT | generation << 24 | u64::from(slot) << 3)
     }
 
     /// The id of a word that may carry flags.
@@ -180,7 +182,7 @@ impl RootId {
     /// The spout task whose tree this is.
     #[inline]
     pub fn spout_task(self) -> TaskId {
-        TaskId((self.0 >> 48) as u16)
+        TaskId((self.0 >> Self::TASK_SHIFT) as u16)
     }
 
     #[inline]

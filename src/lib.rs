@@ -55,10 +55,17 @@ mod transfer;
 
 pub use counter::Latencies;
 
+/// Compiles the programs that the README shows.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+#[doc(hidden)]
+pub struct Readme;
+
 /// What an author of topologies needs, in one import.
 pub mod prelude {
     pub use crate::app::App;
     pub use crate::bolt::{BasicBolt, BasicCollector, Bolt, BoltHandle, Collector};
+    pub use crate::clock::Time;
     pub use crate::component::{Declarer, Result, TaskContext};
     pub use crate::local::{LocalCluster, RunningTopology};
     pub use crate::spout::{Next, Spout, SpoutCollector};

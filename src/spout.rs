@@ -19,8 +19,15 @@ pub enum Next {
     /// There is nothing to emit. A spout that took its waker is called again when woken, any other
     /// after the spout wait strategy's pause.
     Idle,
-    /// There is nothing to emit before this time, unless the waker comes first.
+    /// There is nothing to emit before this time, unless the waker or a `fail` comes first.
     IdleUntil(Time),
+    /// Everything was emitted, and nothing more will be unless a message fails.
+    ///
+    /// The task is asked again after a `fail`, when it is woken, when the topology is activated, and
+    /// by a new instance after a panic; what it answers then counts instead. When all tasks of all
+    /// spouts have finished and all that they emitted was processed, so is the topology:
+    /// `TopologyStats::is_finished`.
+    Finished,
 }
 
 /// A source of tuples.
@@ -49,9 +56,13 @@ pub trait Spout: Send {
     }
 
     /// Called when the topology is activated, also at its start.
+    ///
+    /// There is no context here: a spout that needs the time keeps `context.clock().clone()` from
+    /// [`open`](Self::open), which is simulated in a simulated cluster.
     fn activate(&mut self) {}
 
-    /// Called when the topology is deactivated; acks and fails still come.
+    /// Called when the topology is deactivated; acks and fails still come. As for the time, see
+    /// [`activate`](Self::activate).
     fn deactivate(&mut self) {}
 
     /// Emits what there is, one tuple or a few, and must not block.
@@ -73,6 +84,10 @@ pub trait Spout: Send {
     }
 
     /// A tuple of the message's tree failed, or the tree was not done in time.
+    ///
+    /// The message may be emitted again here, or be queued here and emitted by the next
+    /// [`next_tuple`](Self::next_tuple): after this call the task is asked again, also if it had
+    /// answered that it is idle or has finished.
     ///
     /// # Errors
     /// Reported.

@@ -22,6 +22,8 @@
 //!
 //! **Not here:** which target a tuple gets (`grouping`), and when executors run (`executor`).
 
+#![allow(clippy::vec_box, reason = "a block's box is what travels")]
+
 use std::collections::VecDeque;
 
 use crate::acker::flag;
@@ -34,8 +36,11 @@ use crate::tuple::block::{BLOCK_TUPLES, Block, Kind};
 pub(crate) const RING_BLOCKS: usize = 256;
 /// Acks that are combined before they are sent within a cycle.
 const ACKS_PER_BLOCK: usize = 256;
-/// Emptied blocks that a busy thread keeps back before it hands them home.
-const RETURN_BATCH: usize = 4;
+/// Blocks of credit that every link has at least.
+const LEAST_CREDIT: usize = 2;
+/// Emptied blocks that a busy thread keeps back before it hands them home: no more than make up the
+/// smallest credit, or a thread that never rests would keep all of a link's.
+const RETURN_BATCH: usize = LEAST_CREDIT;
 /// Stands in a block that is no link's credit.
 const NO_LINK: u32 = u32::MAX;
 
@@ -412,6 +417,55 @@ impl Transfer {
         }
     }
 
+    /// XORs each anchor's edge into its tree.
+    #[inline]
+    pub fn ack_all(&mut self, anchors: &[Anchor]) {
+        let mut left = anchors;
+        while let Some(first) = left.first() {
+            let run = self.run_of(first, left);
+            let (same, rest) = left.split_at(run);
+            left = rest;
+            let Some(acker) = self.acker_of(first) else { continue };
+            for anchor in same {
+                if self.acks[acker].add(anchor.root, anchor.edge) {
+                    self.send_acks(acker);
+                }
+            }
+        }
+    }
+
+    /// Gives each anchor with a root an edge and XORs it into the tree; `init` is a flag or 0.
+    #[inline]
+    pub fn make_edges(&mut self, anchors: &mut [Anchor], init: u64) {
+        let mut start = 0;
+        while let Some(first) = anchors.get(start) {
+            let end = start + self.run_of(first, &anchors[start..]);
+            let acker = self.acker_of(first);
+            for anchor in &mut anchors[start..end] {
+                let Some(acker) = acker else { break };
+                anchor.edge = self.edges.next();
+                if self.acks[acker].add(anchor.root | init, anchor.edge) {
+                    self.send_acks(acker);
+                }
+            }
+            start = end;
+        }
+    }
+
+    /// How many anchors from the first on are of one spout task, whose trees one acker keeps.
+    #[inline]
+    fn run_of(&self, first: &Anchor, anchors: &[Anchor]) -> usize {
+        let same = |anchor: &Anchor| (anchor.root ^ first.root) >> RootId::TASK_SHIFT == 0;
+        anchors.iter().position(|anchor| !same(anchor)).unwrap_or(anchors.len())
+    }
+
+    #[inline]
+    fn acker_of(&self, anchor: &Anchor) -> Option<usize> {
+        let task = RootId::of(anchor.root).spout_task();
+        let acker = usize::from(*self.task_to_acker.get(usize::from(task.0))?);
+        (acker < self.acks.len()).then_some(acker)
+    }
+
     /// Fails a tree.
     pub fn fail(&mut self, root: u64) {
         self.ack(root | flag::FAIL, 0);
@@ -527,5 +581,5 @@ impl Transfer {
 /// Blocks of credit for a queue of that many tuples: at least two, so that one is filled while the
 /// other is emptied.
 pub(crate) fn blocks_of(tuples: usize) -> u32 {
-    tuples.div_ceil(BLOCK_TUPLES).clamp(2, u32::MAX as usize - 1) as u32
+    tuples.div_ceil(BLOCK_TUPLES).clamp(LEAST_CREDIT, u32::MAX as usize - 1) as u32
 }

@@ -81,12 +81,12 @@ fn run(declare: impl FnOnce(&mut TopologyBuilder)) -> (LocalCluster, RunningTopo
 
 #[test]
 fn a_slow_bolt_holds_its_spouts_back_and_loses_nothing() {
-    for (threads, with_id) in [(1, false), (2, false), (2, true)] {
+    for (thread, with_id) in [("one", false), ("two", false), ("two", true)] {
         let spouts = 2;
         let bolts = 3;
         let (_cluster, running) = run(|builder| {
             builder
-                .conf("topology.worker.threads", threads)
+                .conf("topology.component.thread", "one")
                 .conf("topology.enable.message.timeouts", false)
                 .conf("topology.executor.receive.buffer.size", 512);
             let make = move || if with_id { Flood::acked() } else { Flood::unacked() };
@@ -95,7 +95,11 @@ fn a_slow_bolt_holds_its_spouts_back_and_loses_nothing() {
                 compute(Duration::from_micros(20));
                 Ok(())
             });
-            builder.bolt("slow", slow).parallelism(bolts).shuffle("flood");
+            builder
+                .bolt("slow", slow)
+                .parallelism(bolts)
+                .conf("topology.component.thread", thread)
+                .shuffle("flood");
         });
         // Each of two emitters has half of the buffer; each spout may have a block staged, and a
         // bolt's present block is counted when it is done.
@@ -108,7 +112,8 @@ fn a_slow_bolt_holds_its_spouts_back_and_loses_nothing() {
             most = most.max(under_way);
         }
         assert!(most <= limit, "{most} tuples were under way at once, {limit} are allowed");
-        assert!(full(&running.stats(), "flood") > 0);
+        // On one thread the bolts have their turn before a spout has filled their queues.
+        assert!(thread == "one" || full(&running.stats(), "flood") > 0);
         assert!(running.drain(DEADLINE), "{:#?}", running.stats());
         let stats = running.stats();
         assert_eq!(stats.executed("slow"), stats.emitted("flood"));
@@ -171,13 +176,15 @@ fn a_thread_that_never_rests_hands_small_buffers_back() {
 #[test]
 fn acks_and_fails_come_back_under_full_load() {
     let (_cluster, running) = run(|builder| {
-        builder.conf("topology.worker.threads", 2).conf("topology.enable.message.timeouts", false);
+        builder.conf("topology.component.thread", "one");
+        builder.conf("topology.enable.message.timeouts", false);
         builder.spout("flood", Flood::acked);
         let picky = basic(nothing, |tuple, _| {
             compute(Duration::from_micros(5));
             if tuple.i64(0)? % 2 == 0 { Err("even".into()) } else { Ok(()) }
         });
-        builder.bolt("picky", picky).parallelism(2).shuffle("flood");
+        let picky = builder.bolt("picky", picky).parallelism(2);
+        picky.conf("topology.component.thread", "two").shuffle("flood");
     });
     for goal in 1..=10 {
         let more = |stats: &TopologyStats| {

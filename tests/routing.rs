@@ -56,7 +56,8 @@ fn partial_key_grouping_chooses_the_tasks_that_storm_chose() {
                 panic!("{place}: emit {i} is not a key and a task id: {emit}");
             };
             let key = typed_value::parse(key, place);
-            let chosen = first_task_id + chooser.choose(std::slice::from_ref(&key)) as u64;
+            let chosen = chooser.choose(std::slice::from_ref(&key)).expect("there is a key");
+            let chosen = first_task_id + chosen as u64;
             if chosen != number(expected, place) {
                 disagreements.push(format!(
                     "{place}: emit {i}, {key:?} of {tasks}: {expected}, not {chosen}"

@@ -5,6 +5,7 @@
 //!   rows ── which subject, which limit, which ratio
 //!    └─ pairs ── limit, subject, limit, subject …, each pair judged by the gate
 //!        ├─ sample ── the contract of limits and subjects; what one block measured
+//!        ├─ absolutes ── idle cost, start, overload: figures without a limit
 //!        ├─ runtime ── the topologies under test
 //!        ├─ limits, rivals ── what can be measured without the runtime
 //!        └─ machine, gate ── what else the machine did meanwhile, and whether that spoils a pair
@@ -24,6 +25,7 @@
     )
 )]
 
+mod absolutes;
 mod allocations;
 mod args;
 mod clock;
@@ -65,11 +67,18 @@ static ALLOCATOR: Counting = Counting;
 /// Where kept runs lie.
 const RUNS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/runs");
 
+/// Name by which `--only` selects the figures that are no ratio.
+const ABSOLUTES: &str = "absolutes";
+
 /// Exit code of a command line that was not understood.
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
+    if arguments.iter().any(|argument| argument == absolutes::PROBE) {
+        absolutes::probe();
+        return ExitCode::SUCCESS;
+    }
     let mut args = match Args::parse(arguments.iter().cloned()) {
         Ok(args) => args,
         Err(error) => {
@@ -96,14 +105,28 @@ fn run(args: &Args, arguments: &[String]) -> io::Result<()> {
     let mut rows = rows::all(&Rc::new(Corpus::new(args.text.clone())));
     rows.retain(|row| args.selects(&row.name));
     if args.list {
-        return rows.iter().try_for_each(|row| writeln!(output, "{}", row.name));
+        let names = rows.iter().map(|row| row.name.as_str());
+        let names = names.chain(args.selects(ABSOLUTES).then_some(ABSOLUTES));
+        return names.into_iter().try_for_each(|name| writeln!(output, "{name}"));
     }
     parker::tighten_timer_slack();
     clock::calibrate();
     let outcomes: Vec<Outcome> = rows.iter_mut().map(|row| measure(row, args)).collect();
-    let summary = report::text(&outcomes);
+    let absolutes = match args.selects(ABSOLUTES) {
+        true => absolutes::all(args.long, args.smoke)?,
+        false => Vec::new(),
+    };
+    let mut summary = report::text(&outcomes);
+    if !absolutes.is_empty() {
+        summary += "\nFigures with no limit to be a ratio of\n\n";
+        summary += &absolutes::table(&absolutes);
+    }
     match args.json {
-        true => writeln!(output, "{:#}", report::json(&outcomes))?,
+        true => {
+            let rows = report::json(&outcomes);
+            let all = serde_json::json!({"rows": rows, "absolutes": absolutes::json(&absolutes)});
+            writeln!(output, "{all:#}")?;
+        }
         false => output.write_all(summary.as_bytes())?,
     }
     if args.record {

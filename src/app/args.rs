@@ -147,7 +147,7 @@ fn run_options() -> [Arg; 4] {
             .long("duration")
             .value_name("TIME")
             .value_parser(time())
-            .help("End after this time, such as 10s; otherwise at Ctrl-C or the input's end"),
+            .help("End after this time, such as 10s; otherwise at Ctrl-C or when the spouts have finished"),
         Arg::new(id::DRAIN)
             .long("drain")
             .value_name("TIME")

@@ -9,7 +9,7 @@
 //! ```text
 //!   arguments ─▶ args ─▶ build ─▶ LocalCluster ─▶ run: wait ─▶ drain ─▶ summary
 //!                          └────▶ describe               ▲
-//!                                      signals, input's end, --duration
+//!                                      signals, --duration, finished
 //! ```
 //!
 //! **Invariants.** Data goes to standard output, everything else to standard error. The exit code
@@ -38,7 +38,7 @@ use clap::{ArgMatches, Args, Command};
 use serde::de::DeserializeOwned;
 
 pub use error::{AppError, Hinted};
-pub use report::{InputEnd, Report};
+pub use report::Report;
 pub use terminal::print;
 pub use words::{DurationError, parse_duration};
 

@@ -4,27 +4,23 @@ use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 use super::args::RunOptions;
-use super::report::{INPUT_END, Report};
+use super::report::Report;
 use super::signals::{Signals, Wake};
 use super::summary::{EndedBy, Summary};
 use super::words::{count, rate, time};
 use super::{AppError, Entry, terminal};
 use crate::clock::{Clock, Time};
 use crate::local::{LocalCluster, RunningTopology, TopologyStats};
-use crate::topology::{Role, Topology};
+use crate::topology::Topology;
 
 /// How often the progress is shown.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How often spouts that have an end are asked whether they reached it.
-const END_INTERVAL: Duration = Duration::from_millis(5);
+/// Pauses between two looks whether the spouts have finished, at least and at most.
+const LOOK_PAUSES: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(100)];
 
-/// First pause before it is looked whether the spouts have an end at all; it doubles each time, so
-/// that an endless topology is soon left alone.
-const FIRST_LOOK: Duration = Duration::from_millis(5);
-
-/// Longest pause of that kind.
-const LONGEST_LOOK: Duration = Duration::from_secs(10);
+/// How much longer a run may seem than it was, because it was looked late: one part in so many.
+const LOOKS_PER_RUN: u32 = 50;
 
 /// Time that components have to close at least, also where there is none to drain.
 const SHORTEST_CLOSE: Duration = Duration::from_secs(1);
@@ -92,21 +88,12 @@ struct Watch<'a> {
     clock: Clock,
 }
 
-/// How far the spouts are.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Input {
-    /// At least one has no end, as far as is known.
-    Endless,
-    Going,
-    Ended,
-}
-
 impl Watch<'_> {
     fn until_end(&mut self, duration: Option<Duration>) -> EndedBy {
         let start = self.clock.now();
         let end = duration.map_or(Time::NEVER, |duration| start + duration);
-        let mut look_pause = FIRST_LOOK;
-        let mut next_look = start + look_pause;
+        let [shortest, longest] = LOOK_PAUSES;
+        let mut next_look = start + shortest;
         let mut progress = terminal::is_watched().then(|| Progress::starting(start));
         loop {
             let next_progress = progress.as_ref().map_or(Time::NEVER, |progress| progress.next);
@@ -122,12 +109,12 @@ impl Watch<'_> {
                 return EndedBy::Duration;
             }
             if now >= next_look {
-                look_pause = match self.input() {
-                    Input::Ended => return EndedBy::InputEnd,
-                    Input::Going => END_INTERVAL,
-                    Input::Endless => (look_pause * 2).min(LONGEST_LOOK),
-                };
-                next_look = now + look_pause;
+                let have_finished = self.running.have_spouts_finished();
+                if have_finished && self.running.wait_until_finished(shortest) {
+                    return EndedBy::Finished;
+                }
+                let pause = (now.since(start) / LOOKS_PER_RUN).clamp(shortest, longest);
+                next_look = now + if have_finished { shortest } else { pause };
             }
             if let Some(progress) = &mut progress
                 && now >= progress.next
@@ -185,20 +172,6 @@ impl Watch<'_> {
             true => format!("{:#}\n", summary.to_json()),
             false => summary.to_text(),
         }
-    }
-
-    fn input(&self) -> Input {
-        let metrics = self.running.metrics();
-        let spouts = self.topology.components().values();
-        let mut input = Input::Ended;
-        for spout in spouts.filter(|component| matches!(component.role, Role::Spout(_))) {
-            match metrics.get(&(spout.id.clone(), INPUT_END.to_owned())) {
-                None => return Input::Endless,
-                Some(done) if usize::try_from(*done).is_ok_and(|done| done >= spout.tasks) => {}
-                Some(_) => input = Input::Going,
-            }
-        }
-        input
     }
 }
 

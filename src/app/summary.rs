@@ -27,7 +27,8 @@ const ERRORS_SHOWN: usize = 5;
 pub(super) enum EndedBy {
     Duration,
     Signal,
-    InputEnd,
+    /// All spouts have finished and all is processed.
+    Finished,
     /// Nobody reads the output any more, so there is nobody to tell.
     ReaderGone,
 }
@@ -115,7 +116,7 @@ impl Summary<'_> {
         match self.ended_by {
             EndedBy::Duration => "its time was up",
             EndedBy::Signal => "it was interrupted",
-            EndedBy::InputEnd => "its input ended",
+            EndedBy::Finished => "it had finished",
             EndedBy::ReaderGone => "nobody read its output",
         }
     }
@@ -240,7 +241,7 @@ impl Summary<'_> {
             "ended_by": match self.ended_by {
                 EndedBy::Duration => "duration",
                 EndedBy::Signal => "signal",
-                EndedBy::InputEnd => "input-end",
+                EndedBy::Finished => "finished",
                 EndedBy::ReaderGone => "reader-gone",
             },
             "drained": self.drained,
@@ -287,10 +288,10 @@ mod tests {
     #[test]
     fn the_far_tail_needs_a_million_samples() {
         let counts = LatencyCounts::default();
-        counts.record(Duration::from_micros(3), SAMPLES_FOR_P9999 - 1);
+        counts.record(3_000, SAMPLES_FOR_P9999 - 1);
         let names = |latencies: &Latencies| percentiles(latencies).map(|(name, _)| name).last();
         assert_eq!(names(&counts.read()), Some("p99.9"));
-        counts.record(Duration::from_micros(3), 1);
+        counts.record(3_000, 1);
         assert_eq!(names(&counts.read()), Some("p99.99"));
     }
 }

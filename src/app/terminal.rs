@@ -4,9 +4,8 @@ use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tracing::Metadata;
 use tracing_subscriber::Layer;
-use tracing_subscriber::filter::{LevelFilter, filter_fn};
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -76,22 +75,14 @@ pub(super) fn remark(program: &str, text: impl Display) {
 }
 
 /// Has log lines up to a level printed on standard error.
-///
-/// Spans are kept up to the level `info` in any case: they say whose line it is, which an error
-/// needs most.
 pub(super) fn start_logging(level: LevelFilter) {
     let to_stderr = || {
         clear_progress();
         io::stderr()
     };
-    let spans = level.max(LevelFilter::INFO);
-    let wanted = move |metadata: &Metadata<'_>| {
-        *metadata.level() <= if metadata.is_span() { spans } else { level }
-    };
-    let filter = filter_fn(wanted).with_max_level_hint(spans);
     let lines = tracing_subscriber::fmt::layer().with_target(false).with_writer(to_stderr);
     // Only an author who has set up logging already is refused, and is right.
-    let _ = tracing_subscriber::registry().with(lines.with_filter(filter)).try_init();
+    let _ = tracing_subscriber::registry().with(lines.with_filter(level)).try_init();
 }
 
 /// Prints what to do about an error.

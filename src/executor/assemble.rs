@@ -5,15 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
+use tracing::Span;
+
 use super::placement::{Wish, place};
-use super::router::{Chooser, Receiver, Route, Router, Subscription, Tap};
+use super::router::{Chooser, Receiver, Route, Router, Subscription, Tap, Watch, Wire};
 use super::spout::Limits;
 use super::thread::{CommandQueue, Duty, Order};
 use super::{AckerExecutor, BoltExecutor, Core, Executor, SpoutExecutor, bolt};
 use crate::acker::AckLedger;
 use crate::bolt::Collector;
 use crate::clock::{Clock, Time};
-use crate::component::{ContextParts, ErrorLog, Metrics, TaskContext, ThreadSignal, Waker};
+use crate::component::{
+    ContextParts, DeclaredStream, ErrorLog, Metrics, TaskContext, ThreadSignal, Waker,
+};
 use crate::conf::{ComponentThread, TopologyConf};
 use crate::counter::ExecutorCounts;
 use crate::grouping::Grouper;
@@ -69,6 +73,7 @@ pub(crate) struct Observed {
 pub(crate) struct ObservedExecutor {
     pub id: ExecutorId,
     pub component: ComponentId,
+    pub is_spout: bool,
     pub thread: usize,
     pub outputs: Vec<StreamId>,
     pub inputs: Vec<(ComponentId, StreamId)>,
@@ -157,7 +162,7 @@ fn plan_executors<'a>(
     plan: &TaskPlan,
     options: &Options,
 ) -> Vec<Planned<'a>> {
-    let depths = depths(topology);
+    let depths = topology.depths();
     let mut executors: Vec<(ExecutorId, &Component)> = plan
         .executors
         .iter()
@@ -199,29 +204,6 @@ fn thread_count(conf: &TopologyConf, options: &Options) -> usize {
     options.threads.or(conf.worker_threads.map(|threads| threads as usize)).unwrap_or_else(cores)
 }
 
-/// How many steps each component is away from the nearest spout; ackers come last.
-fn depths(topology: &Topology) -> BTreeMap<ComponentId, usize> {
-    let mut depths: BTreeMap<ComponentId, usize> = topology
-        .components()
-        .values()
-        .map(|component| match component.role {
-            Role::Spout(_) => (component.id.clone(), 0),
-            Role::Bolt(_) => (component.id.clone(), usize::MAX - 1),
-            Role::Acker => (component.id.clone(), usize::MAX),
-        })
-        .collect();
-    for _ in 0..topology.components().len() {
-        for component in topology.components().values() {
-            let nearest = component.inputs.iter().map(|input| depths[&input.from]).min();
-            if let Some(nearest) = nearest {
-                let depth = depths.get_mut(&component.id).expect("every component has a depth");
-                *depth = (*depth).min(nearest.saturating_add(1));
-            }
-        }
-    }
-    depths
-}
-
 fn directory(planned: &[Planned<'_>]) -> Directory {
     let ackers: Vec<Place> =
         planned.iter().filter(|one| one.component.id == ACKER).map(|one| one.place).collect();
@@ -235,6 +217,7 @@ fn directory(planned: &[Planned<'_>]) -> Directory {
 }
 
 /// A ring each way between every two threads.
+#[allow(clippy::needless_range_loop, reason = "each pass writes into two rows")]
 fn lay_rings(threads: usize, signals: &[Arc<ThreadSignal>]) -> Vec<Vec<Option<Peer>>> {
     let mut peers: Vec<Vec<Option<Peer>>> =
         (0..threads).map(|_| (0..threads).map(|_| None).collect()).collect();
@@ -283,6 +266,7 @@ impl Maker<'_> {
         self.observed.push(ObservedExecutor {
             id: one.id,
             component: component.id.clone(),
+            is_spout: matches!(component.role, Role::Spout(_)),
             thread: usize::from(one.place.thread),
             outputs: outputs.clone(),
             inputs,
@@ -294,8 +278,8 @@ impl Maker<'_> {
         }
         let (routes, links) = self.routes(one, transfer);
         let first_stream = self.first_stream(component);
-        let tap = self.tap.as_ref().map(|make| make());
-        let router = Router::new(component.id.clone(), first_stream, outputs, routes, tap);
+        let watch = self.watch(component);
+        let router = Router::new(component.id.clone(), first_stream, outputs, routes, watch);
         let waker = Waker::new(signal.clone());
         let core = Core {
             id: one.id,
@@ -306,14 +290,9 @@ impl Maker<'_> {
             errors: self.errors.clone(),
             waker,
             links,
-            span: tracing::info_span!(
-                "executor",
-                topology = &*self.name,
-                component = component.id.as_str(),
-                task = %one.id.first_task,
-            ),
+            span: self.span(one),
         };
-        let staging = Staging::new(component.id.clone(), out_streams(component, first_stream));
+        let staging = Staging::new(component.id.clone(), self.out_streams(component, first_stream));
         match &component.role {
             Role::Spout(make) => {
                 let limits = self.limits(component);
@@ -352,6 +331,45 @@ impl Maker<'_> {
             .collect();
         let ledger = AckLedger::new(tasks);
         Executor::Acker(Box::new(AckerExecutor { slot: one.place.slot, ledger, counts }))
+    }
+
+    /// Says whose an author's log lines are. It is of the level of errors, so that it is there
+    /// however little is logged.
+    fn span(&self, one: &Planned<'_>) -> Span {
+        let ExecutorId { first_task, last_task } = one.id;
+        let is_single = first_task == last_task;
+        tracing::error_span!(
+            "executor",
+            topology = &*self.name,
+            component = one.component.id.as_str(),
+            task = is_single.then_some(first_task.0),
+            tasks = (!is_single).then(|| tracing::field::display(format!("{first_task}-{last_task}"))),
+        )
+    }
+
+    fn watch(&self, component: &Component) -> Option<Box<Watch>> {
+        let tap = self.tap.as_ref().map(|make| make());
+        let wire = component.conf.testing_always_try_serialize;
+        let wire = wire.then(|| Wire::new(self.topology.object_readers().clone()));
+        (tap.is_some() || wire.is_some()).then(|| Box::new(Watch { tap, wire }))
+    }
+
+    fn out_streams(&self, component: &Component, first_stream: u16) -> Arc<[OutStream]> {
+        let out = |(position, output): (usize, &DeclaredStream)| OutStream {
+            index: first_stream + position as u16,
+            stream: output.stream.clone(),
+            fields: output.fields.len() as u8,
+            direct: output.direct.then(|| self.subscribers(&component.id, &output.stream)),
+        };
+        component.outputs.iter().enumerate().map(out).collect()
+    }
+
+    /// The tasks of all bolts that take a stream.
+    fn subscribers(&self, from: &ComponentId, stream: &StreamId) -> Arc<[TaskId]> {
+        let takes = |input: &Input| input.from == *from && input.stream == *stream;
+        let components = self.topology.components().values();
+        let takers = components.filter(|component| component.inputs.iter().any(takes));
+        takers.flat_map(|taker| self.plan.tasks_of(taker.id.as_str())).copied().collect()
     }
 
     fn limits(&self, component: &Component) -> Limits {
@@ -460,6 +478,9 @@ impl Maker<'_> {
                     route.subscriptions.push(subscription);
                 }
             }
+            if let [only] = &*route.subscriptions {
+                route.single = only.grouper.is_single();
+            }
             if let [only] = &*route.subscriptions
                 && only.grouper.is_sole()
             {
@@ -514,14 +535,4 @@ impl Maker<'_> {
         let emitters = self.planned.iter().filter(emits_to).count().max(1);
         blocks_of(buffer as usize / emitters)
     }
-}
-
-fn out_streams(component: &Component, first_stream: u16) -> Arc<[OutStream]> {
-    let out = |(position, output): (usize, &crate::component::DeclaredStream)| OutStream {
-        index: first_stream + position as u16,
-        stream: output.stream.clone(),
-        fields: output.fields.len() as u8,
-        direct: output.direct,
-    };
-    component.outputs.iter().enumerate().map(out).collect()
 }

@@ -322,6 +322,11 @@ impl BoltExecutor {
             match routed {
                 Ok(Routed::All) => break,
                 Ok(Routed::Full) => return Routed::Full,
+                Ok(Routed::Refused) => {
+                    let (task, refusal) =
+                        self.router.refuse(&self.collector.staging, transfer, counts);
+                    self.core.report(self.core.index(task), now, refusal);
+                }
                 Err(panic) => {
                     self.router.give_up(&self.collector.staging, transfer, counts);
                     self.core.report(0, now, panic);
@@ -512,15 +517,13 @@ impl BoltExecutor {
     fn make(&mut self, index: usize, now: Time) {
         let (make, context) = (self.make.clone(), self.core.contexts[index].clone());
         let handle = self.tasks[index].handle.clone();
-        let made = self.core.span.in_scope(|| {
-            guarded(move || {
-                let mut bolt = make();
-                match &mut bolt {
-                    BoltInstance::Bolt(bolt) => bolt.prepare(&context, handle),
-                    BoltInstance::Basic(bolt) => bolt.prepare(&context),
-                }
-                .map(|()| bolt)
-            })
+        let made = guarded(move || {
+            let mut bolt = make();
+            match &mut bolt {
+                BoltInstance::Bolt(bolt) => bolt.prepare(&context, handle),
+                BoltInstance::Basic(bolt) => bolt.prepare(&context),
+            }
+            .map(|()| bolt)
         });
         let error = match made {
             Ok(Ok(bolt)) => {
@@ -603,9 +606,7 @@ impl Input {
         let headers = &self.block.headers[self.settled.tuple..self.next.tuple];
         let stream = headers[0].stream;
         if self.failed.is_empty() && headers.iter().all(|header| header.stream == stream) {
-            for anchor in &self.block.anchors[self.settled.anchor..self.next.anchor] {
-                transfer.ack(anchor.root, anchor.edge);
-            }
+            transfer.ack_all(&self.block.anchors[self.settled.anchor..self.next.anchor]);
             let input = usize::from(stream_to_input[usize::from(stream)]);
             counts.inputs[input].acked.add(headers.len() as u64);
             self.settled = self.next;

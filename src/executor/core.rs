@@ -39,6 +39,11 @@ impl Core {
         TaskId(self.id.first_task.0 + index as u16)
     }
 
+    /// Place of one of the executor's tasks among them.
+    pub fn index(&self, task: TaskId) -> usize {
+        usize::from(task.0.wrapping_sub(self.id.first_task.0))
+    }
+
     /// Counts, keeps and logs an error of the component.
     #[cold]
     pub fn report(&self, index: usize, now: Time, message: String) {
@@ -47,7 +52,9 @@ impl Core {
         let component = self.component.clone();
         let error = ReportedError { component, task, at: now, message: message.clone() };
         if self.errors.report(error) {
-            tracing::error!(parent: &self.span, task = task.0, "{message}");
+            // The span of a single task names it already.
+            let task = (self.contexts.len() > 1).then_some(task.0);
+            tracing::error!(parent: &self.span, task, "{message}");
         }
     }
 

@@ -34,6 +34,8 @@ pub(crate) use bolt::BoltExecutor;
 pub(crate) use core::Core;
 pub(crate) use spout::SpoutExecutor;
 
+use tracing::Span;
+
 use crate::clock::Time;
 use crate::transfer::Transfer;
 
@@ -80,6 +82,15 @@ impl Executor {
             Self::Spout(spout) => spout.command(command),
             Self::Bolt(bolt) if command == Command::Close => bolt.close(),
             Self::Bolt(_) | Self::Acker(_) => {}
+        }
+    }
+
+    /// What an author's log lines carry: topology, component and task.
+    pub fn span(&self) -> Span {
+        match self {
+            Self::Spout(spout) => spout.core.span.clone(),
+            Self::Bolt(bolt) => bolt.core.span.clone(),
+            Self::Acker(_) => Span::none(),
         }
     }
 

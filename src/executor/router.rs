@@ -9,16 +9,19 @@
 //! emission stays chosen while it waits for room.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::pending::{Message, Pending};
 use crate::acker::flag;
 use crate::bolt::ChooseTasks;
 use crate::clock::Time;
-use crate::counter::ExecutorCounts;
+use crate::component::{ComponentError, error_chain};
+use crate::counter::{ExecutorCounts, OutputCounts};
 use crate::grouping::{Choice, Grouper};
 use crate::id::{ComponentId, StreamId, TaskId};
 use crate::transfer::Transfer;
 use crate::tuple::block::Cursor;
+use crate::tuple::codec::{self, Limits, ObjectReaders};
 use crate::tuple::staging::{Staging, Target};
 use crate::tuple::{Anchor, MessageId, Value};
 
@@ -43,17 +46,54 @@ pub(crate) struct Route {
     /// The link over which whole blocks may go: one subscription, one receiving task, and that one
     /// alone in its executor.
     pub sole_link: Option<u32>,
+    /// Whether there is one subscription and it sends each tuple to one task.
+    pub single: bool,
 }
 
-/// Sees every emission of an executor before it is routed.
+/// Sees every emission of an executor before it is sent.
 pub(crate) type Tap = Box<dyn FnMut(&ComponentId, &StreamId, &[Value]) + Send>;
+
+/// What looks at every emission; where it is, no block is handed over whole.
+#[derive(Default)]
+pub(crate) struct Watch {
+    pub tap: Option<Tap>,
+    pub wire: Option<Wire>,
+}
+
+/// Sends the values of every emission through the codec, as if their receiver were in another
+/// worker.
+#[derive(Default)]
+pub(crate) struct Wire {
+    pub readers: Arc<ObjectReaders>,
+    /// Kept for the next emission.
+    bytes: Vec<u8>,
+    decoded: Vec<Value>,
+}
+
+impl Wire {
+    pub fn new(readers: Arc<ObjectReaders>) -> Self {
+        Self { readers, ..Self::default() }
+    }
+
+    /// Replaces values by what another worker would have received.
+    fn pass(&mut self, values: &mut [Value]) -> Result<(), ComponentError> {
+        self.bytes.clear();
+        codec::encode(values, &mut self.bytes)?;
+        self.decoded.clear();
+        codec::decode(&self.bytes, &Limits::default(), &self.readers, &mut self.decoded)?;
+        for (value, decoded) in values.iter_mut().zip(self.decoded.drain(..)) {
+            *value = decoded;
+        }
+        Ok(())
+    }
+}
 
 /// Routes the emissions of one executor.
 pub(crate) struct Router {
     /// Schema index of the component's first output stream.
     pub first_stream: u16,
     pub routes: Vec<Route>,
-    pub tap: Option<Tap>,
+    watch: Option<Box<Watch>>,
     pub component: ComponentId,
     pub streams: Vec<StreamId>,
     /// The staged emission that comes next.
@@ -62,6 +102,8 @@ pub(crate) struct Router {
     receivers: Vec<Receiver>,
     sent: usize,
     chosen: bool,
+    /// Why the next emission is refused, until the executor has heard of it.
+    refusal: String,
 }
 
 /// How routing ended.
@@ -72,19 +114,21 @@ pub(crate) enum Routed {
     All,
     /// A receiver has no room: route again when the executor is ready next.
     Full,
+    /// The next emission cannot be sent: [`Router::refuse`] it and route again.
+    Refused,
 }
 
 /// How emissions become part of trees.
 pub(crate) trait Roots {
     /// Gives the next anchored emission, of task `source`, its root, if it starts a tree, before
-    /// its first edge is made; false if it is to have none.
+    /// its first edge is made.
     fn begin(
         &mut self,
         anchor: &mut Anchor,
         ids: &mut [MessageId],
         output: u16,
         source: TaskId,
-    ) -> bool;
+    );
 
     /// Whether [`Roots::begin`] starts trees, so that their first edges are announced.
     const INIT: u64;
@@ -98,9 +142,7 @@ impl Roots for Joining {
     const INIT: u64 = 0;
 
     #[inline]
-    fn begin(&mut self, _: &mut Anchor, _: &mut [MessageId], _: u16, _: TaskId) -> bool {
-        true
-    }
+    fn begin(&mut self, _: &mut Anchor, _: &mut [MessageId], _: u16, _: TaskId) {}
 }
 
 /// Emissions of a spout: each with a message id starts a tree.
@@ -126,20 +168,27 @@ impl Roots for Starting<'_> {
         ids: &mut [MessageId],
         output: u16,
         source: TaskId,
-    ) -> bool {
+    ) {
         let id = std::mem::take(&mut ids[*self.used_ids]);
         *self.used_ids += 1;
         let message = Message { id, emitted_at_ns: self.now.as_nanos(), output };
         match self.pending[usize::from(source.0 - self.first_task.0)].insert(message) {
-            Ok(root) => {
-                anchor.root = root.0;
-                true
-            }
-            Err(message) => {
-                self.refused.push((source, message));
-                false
-            }
+            Ok(root) => anchor.root = root.0,
+            Err(message) => self.refused.push((source, message)),
         }
+    }
+}
+
+/// Emissions to one task each; counted when it is dropped, also by a panic.
+struct Tally<'a> {
+    counts: &'a OutputCounts,
+    sent: u64,
+}
+
+impl Drop for Tally<'_> {
+    fn drop(&mut self) {
+        self.counts.emitted.add(self.sent);
+        self.counts.transferred.add(self.sent);
     }
 }
 
@@ -149,18 +198,19 @@ impl Router {
         first_stream: u16,
         streams: Vec<StreamId>,
         routes: Vec<Route>,
-        tap: Option<Tap>,
+        watch: Option<Box<Watch>>,
     ) -> Self {
         Self {
             first_stream,
             routes,
-            tap,
+            watch,
             component,
             streams,
             cursor: Cursor::default(),
             receivers: Vec::new(),
             sent: 0,
             chosen: false,
+            refusal: String::new(),
         }
     }
 
@@ -180,10 +230,13 @@ impl Router {
         // A spout's tuples have an anchor each or none; a block with some of both is no fast case.
         let even =
             R::INIT == 0 || block.anchors.is_empty() || block.anchors.len() == block.headers.len();
-        if staging.uniform && even && self.cursor.tuple == 0 && !self.chosen && self.tap.is_none() {
+        if staging.uniform && even && self.cursor.tuple == 0 && !self.chosen && self.watch.is_none() {
             let output = block.headers[0].stream - self.first_stream;
             if let Some(link) = self.routes[usize::from(output)].sole_link {
                 return self.hand_over(link, output, staging, transfer, counts, roots);
+            }
+            if self.routes[usize::from(output)].single {
+                self.scatter(output, staging, transfer, counts, roots);
             }
         }
         self.route_each(staging, transfer, counts, roots)
@@ -205,20 +258,12 @@ impl Router {
         }
         let count = staging.len() as u64;
         let block = &mut *staging.block;
-        for (index, anchor) in block.anchors.iter_mut().enumerate() {
-            if R::INIT == 0
-                || roots.begin(
-                    anchor,
-                    &mut staging.message_ids,
-                    output,
-                    block.headers[index].source,
-                )
-            {
-                let edge = transfer.next_edge();
-                transfer.ack(anchor.root | R::INIT, edge);
-                anchor.edge = edge;
+        if R::INIT != 0 {
+            for (anchor, header) in block.anchors.iter_mut().zip(&block.headers) {
+                roots.begin(anchor, &mut staging.message_ids, output, header.source);
             }
         }
+        transfer.make_edges(&mut block.anchors, R::INIT);
         let sent = transfer.send_block(link, &mut staging.block);
         debug_assert!(sent, "the credit was there");
         staging.clear();
@@ -226,6 +271,55 @@ impl Router {
         counted.emitted.add(count);
         counted.transferred.add(count);
         Routed::All
+    }
+
+    /// Sends each staged emission to the one task that its grouping chooses, until one has no room:
+    /// then that emission is left chosen, for [`Router::route_each`] to go on with.
+    fn scatter<R: Roots>(
+        &mut self,
+        output: u16,
+        staging: &mut Staging,
+        transfer: &mut Transfer,
+        counts: &ExecutorCounts,
+        roots: &mut R,
+    ) {
+        let [subscription] = &mut *self.routes[usize::from(output)].subscriptions else { return };
+        let staged = &mut *staging.block;
+        let mut tally = Tally { counts: &counts.outputs[usize::from(output)], sent: 0 };
+        while self.cursor.tuple < staged.headers.len() {
+            let header = staged.headers[self.cursor.tuple];
+            let after = staged.after(self.cursor);
+            let anchors = &mut staged.anchors[self.cursor.anchor..after.anchor];
+            for anchor in &mut *anchors {
+                roots.begin(anchor, &mut staging.message_ids, output, header.source);
+            }
+            let values = &mut staged.values[self.cursor.value..after.value];
+            // An author's object may panic when it is hashed; what is done by now is complete.
+            let target = subscription.grouper.choose_one(values);
+            let receiver = subscription.receivers[target];
+            if transfer.room(receiver.link).is_none() {
+                self.receivers.clear();
+                self.receivers.push(receiver);
+                (self.sent, self.chosen) = (0, true);
+                tally.sent += 1;
+                return;
+            }
+            for anchor in &mut *anchors {
+                if anchor.root != 0 {
+                    anchor.edge = transfer.next_edge();
+                    transfer.ack(anchor.root | R::INIT, anchor.edge);
+                }
+            }
+            let block = transfer.room(receiver.link).expect("there was room before");
+            block.values.extend(values.iter_mut().map(std::mem::take));
+            let before = block.anchors.len();
+            block.anchors.extend(anchors.iter().filter(|anchor| anchor.root != 0));
+            let count = block.anchors.len() - before;
+            block.push_header(header.stream, header.source, receiver.task, header.len, count);
+            transfer.filled(receiver.link);
+            self.cursor = after;
+            tally.sent += 1;
+        }
     }
 
     fn route_each<R: Roots>(
@@ -238,8 +332,8 @@ impl Router {
         while self.cursor.tuple < staging.len() {
             let anchors = staging.block.anchor_count(self.cursor);
             let anchors = self.cursor.anchor..self.cursor.anchor + anchors;
-            if !self.chosen {
-                self.choose(staging, counts, roots, anchors.clone());
+            if !self.chosen && !self.choose(staging, counts, roots, anchors.clone()) {
+                return Routed::Refused;
             }
             while self.sent < self.receivers.len() {
                 let receiver = self.receivers[self.sent];
@@ -265,14 +359,14 @@ impl Router {
         Routed::All
     }
 
-    /// Chooses the receivers of the next emission.
+    /// Chooses the receivers of the next emission; false if it cannot be sent to any.
     fn choose<R: Roots>(
         &mut self,
         staging: &mut Staging,
         counts: &ExecutorCounts,
         roots: &mut R,
         anchors: std::ops::Range<usize>,
-    ) {
+    ) -> bool {
         let header = staging.block.headers[self.cursor.tuple];
         let output = header.stream - self.first_stream;
         for anchor in &mut staging.block.anchors[anchors] {
@@ -280,9 +374,6 @@ impl Router {
         }
         let start = self.cursor.value;
         let values = &staging.block.values[start..start + usize::from(header.len)];
-        if let Some(tap) = &mut self.tap {
-            tap(&self.component, &self.streams[usize::from(output)], values);
-        }
         self.receivers.clear();
         let route = &mut self.routes[usize::from(output)];
         match Target::decode(header.target) {
@@ -295,17 +386,58 @@ impl Router {
                 }
             }
         }
+        if self.watch.is_some() && !self.look(staging, output) {
+            return false;
+        }
         let counted = &counts.outputs[usize::from(output)];
         counted.emitted.add(1);
         counted.transferred.add(self.receivers.len() as u64);
         self.sent = 0;
         self.chosen = true;
+        true
     }
 
-    /// Fails the trees of the next emission, whose grouping panicked, and steps over it.
+    /// Shows the next emission to what watches; false if it cannot be sent.
+    #[cold]
+    fn look(&mut self, staging: &mut Staging, output: u16) -> bool {
+        let Some(watch) = &mut self.watch else { return true };
+        let stream = &self.streams[usize::from(output)];
+        let end = staging.block.after(self.cursor).value;
+        let values = &mut staging.block.values[self.cursor.value..end];
+        if let Some(tap) = &mut watch.tap {
+            tap(&self.component, stream, values);
+        }
+        let Some(wire) = &mut watch.wire else { return true };
+        let passed = wire.pass(values);
+        if let Err(error) = &passed {
+            self.refusal = format!(
+                "{} emitted to stream {stream} what cannot travel to another worker: {}",
+                self.component,
+                error_chain(&**error)
+            );
+        }
+        passed.is_ok()
+    }
+
+    /// Gives up the next emission, and answers the task that made it and why it is refused.
+    #[cold]
+    pub fn refuse(
+        &mut self,
+        staging: &Staging,
+        transfer: &mut Transfer,
+        counts: &ExecutorCounts,
+    ) -> (TaskId, String) {
+        let task = staging.block.headers[self.cursor.tuple].source;
+        self.give_up(staging, transfer, counts);
+        (task, std::mem::take(&mut self.refusal))
+    }
+
+    /// Fails the trees of the next emission, which nobody gets, and steps over it.
     #[cold]
     pub fn give_up(&mut self, staging: &Staging, transfer: &mut Transfer, counts: &ExecutorCounts) {
-        for anchor in staging.block.anchors_at(self.cursor) {
+        let anchors = staging.block.anchors_at(self.cursor);
+        // What was refused a root has none to fail.
+        for anchor in anchors.iter().filter(|anchor| anchor.root != 0) {
             transfer.fail(anchor.root);
         }
         let output = staging.block.headers[self.cursor.tuple].stream - self.first_stream;

@@ -10,7 +10,7 @@ use super::{Command, Rest};
 use crate::acker::flag;
 use crate::clock::Time;
 use crate::component::error_chain;
-use crate::counter::LatencyCounts;
+use crate::counter::{ExecutorCounts, LatencyCounts};
 use crate::id::{RootId, TaskId};
 use crate::spout::{Next, Spout, SpoutCollector};
 use crate::topology::SpoutFactory;
@@ -57,6 +57,8 @@ pub(crate) struct Limits {
 struct Task {
     spout: Instance<Box<dyn Spout>>,
     idle_until: Time,
+    /// Whether the last answer was that nothing more will come.
+    finished: bool,
     /// Whether the live instance was told of the topology's state.
     told_active: bool,
     /// Answers that came while there was no instance to be told; its successor is.
@@ -70,6 +72,19 @@ struct Answer {
     index: usize,
     message: Message,
     failed: bool,
+}
+
+impl Task {
+    /// Has the task asked again, whatever it answered before.
+    ///
+    /// The gauge falls at once, before the message that failed leaves the pending ones, so that
+    /// nobody sees everything done in between; the end of the run sets it right.
+    fn ask_again(&mut self, counts: &ExecutorCounts) {
+        self.idle_until = Time::ZERO;
+        if std::mem::take(&mut self.finished) {
+            counts.finished.set(0);
+        }
+    }
 }
 
 impl fmt::Debug for dyn Spout {
@@ -89,6 +104,7 @@ impl SpoutExecutor {
         let task = |_| Task {
             spout: Instance::fresh(),
             idle_until: Time::ZERO,
+            finished: false,
             told_active: false,
             unheard: Vec::new(),
         };
@@ -127,12 +143,18 @@ impl SpoutExecutor {
         let pending: usize = self.pending.iter().map(Pending::len).sum();
         // Staged emissions have no root yet, but the topology is not drained before they have.
         let staged = self.collector.staging.len();
-        let unheard: usize = self.tasks.iter().map(|task| task.unheard.len()).sum();
+        let (mut unheard, mut finished) = (0, 0);
+        for task in &self.tasks {
+            unheard += task.unheard.len();
+            finished += u64::from(task.finished);
+        }
         self.core.counts.pending.set((pending + staged + unheard) as u64);
+        // Last: what a task emitted before it finished is pending by now.
+        self.core.counts.finished.set(finished);
         match routed {
             Routed::Full => Rest::Until(self.next_sweep),
-            Routed::All if !self.collector.staging.is_empty() => Rest::Not,
-            Routed::All => rest,
+            _ if !self.collector.staging.is_empty() => Rest::Not,
+            _ => rest,
         }
     }
 
@@ -208,6 +230,11 @@ impl SpoutExecutor {
                     return Routed::All;
                 }
                 Ok(Routed::Full) => return Routed::Full,
+                Ok(Routed::Refused) => {
+                    let (task, refusal) =
+                        self.router.refuse(&self.collector.staging, transfer, counts);
+                    self.core.report(self.core.index(task), now, refusal);
+                }
                 Err(panic) => {
                     self.router.give_up(&self.collector.staging, transfer, counts);
                     self.core.report(0, now, panic);
@@ -275,7 +302,8 @@ impl SpoutExecutor {
     /// Answers messages that no acker has decided: timed out, refused, not tracked, or orphaned.
     /// Hands the list back, emptied.
     fn decide(&mut self, mut answers: Vec<Answer>, now: Time) -> Vec<Answer> {
-        let mut latencies = LatencyRun::default();
+        // A message that no tree is kept for is acked at once, which says nothing of its latency.
+        let mut latencies = LatencyRun { untold: !self.limits.tracked, ..LatencyRun::default() };
         let mut left = answers.drain(..);
         let mut index = 0;
         while left.len() > 0 {
@@ -309,18 +337,26 @@ impl SpoutExecutor {
             counted.failed.add(1);
         } else {
             counted.acked.add(1);
-            let latency = now.since(Time::from_nanos(message.emitted_at_ns));
-            latencies.add(latency, &self.core.counts.complete_latency);
+            let latency_ns = now.as_nanos().saturating_sub(message.emitted_at_ns);
+            latencies.add(latency_ns, &self.core.counts.complete_latency);
         }
         let out = &mut self.collector;
         let answered = match failed {
-            true => spout.fail(message.id, out),
+            true => {
+                let answered = spout.fail(message.id, out);
+                task.ask_again(&self.core.counts);
+                answered
+            }
             false => spout.ack(message.id, out),
         };
         if let Err(error) = answered {
             self.core.report(index, now, error_chain(&*error));
         }
-        self.after_call(index, now);
+        let staging = &self.collector.staging;
+        let untracked = !self.limits.tracked && !staging.message_ids.is_empty();
+        if untracked || staging.mistake.is_some() || !self.collector.reports.is_empty() {
+            self.after_call(index, now);
+        }
     }
 
     /// Makes `index` the task that emits next.
@@ -330,7 +366,6 @@ impl SpoutExecutor {
     }
 
     /// Reports what a call left behind, and notes which messages it emitted that nobody tracks.
-    #[inline]
     fn after_call(&mut self, index: usize, now: Time) {
         if !self.limits.tracked {
             let ids = self.collector.staging.message_ids.drain(..);
@@ -372,7 +407,7 @@ impl SpoutExecutor {
                 self.make(index, now);
             }
             if woken {
-                self.tasks[index].idle_until = Time::ZERO;
+                self.tasks[index].ask_again(&self.core.counts);
             }
             if routed == Routed::All && self.may_call(index) && now >= self.tasks[index].idle_until
             {
@@ -426,10 +461,12 @@ impl SpoutExecutor {
         match answered {
             Ok(Ok(next)) => {
                 self.tasks[index].idle_until = self.idle_until(next, now);
+                self.tasks[index].finished = next == Next::Finished;
                 self.after_call(index, now);
             }
             Ok(Err(error)) => {
                 self.tasks[index].idle_until = now + self.limits.poll;
+                self.tasks[index].finished = false;
                 self.core.report(index, now, error_chain(&*error));
                 self.after_call(index, now);
             }
@@ -441,6 +478,7 @@ impl SpoutExecutor {
         match next {
             Next::Emitted => Time::ZERO,
             Next::IdleUntil(time) => time,
+            Next::Finished => Time::NEVER,
             Next::Idle if self.core.waker.is_taken() => Time::NEVER,
             Next::Idle => now + self.limits.poll,
         }
@@ -451,15 +489,13 @@ impl SpoutExecutor {
     fn make(&mut self, index: usize, now: Time) {
         let (make, context) = (self.make.clone(), self.core.contexts[index].clone());
         let active = self.active;
-        let made = self.core.span.in_scope(|| {
-            guarded(move || {
-                let mut spout = make();
-                spout.open(&context).map(|()| {
-                    if active {
-                        spout.activate();
-                    }
-                    spout
-                })
+        let made = guarded(move || {
+            let mut spout = make();
+            spout.open(&context).map(|()| {
+                if active {
+                    spout.activate();
+                }
+                spout
             })
         });
         match made {
@@ -489,6 +525,7 @@ impl SpoutExecutor {
         self.core.counts.restarts.add(1);
         self.core.report(index, now, panic);
         self.tasks[index].spout.drop_failed(now);
+        self.tasks[index].ask_again(&self.core.counts);
         self.after_call(index, now);
     }
 }
@@ -496,16 +533,18 @@ impl SpoutExecutor {
 /// Equal latencies in a row, recorded together: messages of one cycle share their emission time.
 #[derive(Default)]
 struct LatencyRun {
-    latency: Duration,
+    latency_ns: u64,
     count: u64,
+    /// Whether they are not to be recorded at all.
+    untold: bool,
 }
 
 impl LatencyRun {
     #[inline]
-    fn add(&mut self, latency: Duration, counts: &LatencyCounts) {
-        if latency != self.latency {
+    fn add(&mut self, latency_ns: u64, counts: &LatencyCounts) {
+        if latency_ns != self.latency_ns {
             self.flush(counts);
-            self.latency = latency;
+            self.latency_ns = latency_ns;
         }
         self.count += 1;
     }
@@ -513,7 +552,9 @@ impl LatencyRun {
     #[inline]
     fn flush(&mut self, counts: &LatencyCounts) {
         if self.count > 0 {
-            counts.record(self.latency, self.count);
+            if !self.untold {
+                counts.record(self.latency_ns, self.count);
+            }
             self.count = 0;
         }
     }

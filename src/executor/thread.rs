@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use smallvec::SmallVec;
+use tracing::Span;
 
 use super::{Command, Executor, Rest};
 use crate::clock::{Clock, Time};
@@ -39,6 +40,8 @@ pub(crate) fn prepare_thread() {
 /// Executors, and what moves their tuples.
 pub(crate) struct Duty {
     executors: Vec<Executor>,
+    /// By slot: says of an author's log lines whose they are; disabled where nobody listens.
+    spans: Vec<Span>,
     transfer: Transfer,
     clock: Clock,
     signal: Arc<ThreadSignal>,
@@ -101,8 +104,10 @@ impl Duty {
             transfer.ready.insert(slot);
         }
         let deadlines = vec![Time::NEVER; executors.len()];
+        let spans = executors.iter().map(Executor::span).collect();
         Self {
             executors,
+            spans,
             transfer,
             clock,
             signal,
@@ -213,6 +218,8 @@ impl Duty {
     /// Runs one executor; true if it wants to run again at once.
     #[inline]
     fn run_slot(&mut self, slot: u32, now: Time) -> bool {
+        let span = &self.spans[slot as usize];
+        let _entered = (!span.is_disabled()).then(|| span.enter());
         match self.executors[slot as usize].run(&mut self.transfer, now) {
             Rest::Not => {
                 self.deadlines[slot as usize] = Time::NEVER;
@@ -250,7 +257,7 @@ impl Duty {
         }
         while let Some(command) = self.commands.commands.pop() {
             for (slot, executor) in self.executors.iter_mut().enumerate() {
-                executor.command(command);
+                self.spans[slot].in_scope(|| executor.command(command));
                 self.transfer.ready.insert(slot as u32);
             }
             self.commands.open.fetch_sub(1, Ordering::AcqRel);

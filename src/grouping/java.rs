@@ -48,6 +48,9 @@ const TOP_BITS: u64 = 0x8080_8080_8080_8080;
 /// O(size of the value), no allocation, except what an object's own `java_hash` does.
 #[inline]
 pub fn java_hash(value: &Value) -> i32 {
+    if let Some(text) = value.str_bytes() {
+        return str_hash(text, || value.as_str().expect("a text has bytes"));
+    }
     match value.view() {
         ValueRef::Null => 0,
         ValueRef::Bool(true) => 1231,
@@ -70,12 +73,18 @@ pub fn java_hash(value: &Value) -> i32 {
 /// No allocation. ASCII text takes four multiplications per eight bytes; other text is decoded.
 #[inline]
 pub fn string_hash(text: &str) -> i32 {
+    str_hash(text.as_bytes(), || text)
+}
+
+/// The hash of a text by its bytes; `text` is asked for only if they are not all ASCII.
+#[inline]
+fn str_hash<'a>(bytes: &[u8], text: impl FnOnce() -> &'a str) -> i32 {
     let mut seen = 0;
-    let hash = fold_words(0, text.as_bytes(), |word| {
+    let hash = fold_words(0, bytes, |word| {
         seen |= word;
         word_polynomial(word)
     });
-    if seen & TOP_BITS == 0 { hash as i32 } else { utf16_hash(text) }
+    if seen & TOP_BITS == 0 { hash as i32 } else { utf16_hash(text()) }
 }
 
 /// `Arrays.hashCode(byte[])`: the polynomial in 31 over signed bytes, starting from 1.
@@ -108,7 +117,8 @@ pub fn hash_values(values: &[Value], selected: &[usize]) -> i32 {
 #[inline]
 pub fn choose_task_index(hash: i32, n: usize) -> usize {
     let n = i32::try_from(n).expect("the number of target tasks fits Java's int");
-    hash.rem_euclid(n) as usize
+    // A division takes as long as hashing a short word.
+    if n & (n - 1) == 0 && n > 0 { (hash & (n - 1)) as usize } else { hash.rem_euclid(n) as usize }
 }
 
 /// Appends `String.valueOf(value)`: Java's `toString()`, and "null" for null.

@@ -85,6 +85,20 @@ impl Grouper {
         matches!(self.0, Rule::Sole)
     }
 
+    /// Whether every tuple goes to exactly one target, which [`Grouper::choose_one`] answers.
+    pub fn is_single(&self) -> bool {
+        !matches!(self.0, Rule::All | Rule::Direct | Rule::Custom { .. })
+    }
+
+    /// The one target of a tuple with these values, where [`Grouper::is_single`].
+    #[inline]
+    pub fn choose_one(&mut self, values: &[Value]) -> usize {
+        match self.choose(values) {
+            Choice::One(target) => target,
+            _ => unreachable!("the grouping chooses one target"),
+        }
+    }
+
     /// Chooses the targets of a tuple with these values.
     #[inline]
     pub fn choose(&mut self, values: &[Value]) -> Choice<'_> {
@@ -101,7 +115,9 @@ impl Grouper {
             Rule::Fields { positions, count } => {
                 Choice::One(java::choose_task_index(java::hash_values(values, positions), *count))
             }
-            Rule::PartialKey(chooser) => Choice::One(chooser.choose(values)),
+            Rule::PartialKey(chooser) => {
+                chooser.choose(values).map_or(Choice::Nobody, Choice::One)
+            }
             Rule::Custom { grouping, count, chosen } => {
                 chosen.clear();
                 grouping.choose(values, chosen);

@@ -50,20 +50,21 @@ impl PartialKey {
         PartialKey { chosen_tuples: vec![0; targets], fields, text: String::new() }
     }
 
-    /// The index of the target for a tuple with these values, and counts it.
-    ///
-    /// Where Storm has no answer there is one here: a null key without declared fields, which
-    /// stops Storm's worker, has the text "null"; a tuple without values, which Storm sends
-    /// nowhere, has the empty key.
+    /// The index of the target for a tuple with these values, and counts it; none for a tuple
+    /// without values, which as in Storm goes nowhere.
     ///
     /// # Panics
-    /// If a declared field's position is outside `values`.
-    pub fn choose(&mut self, values: &[Value]) -> usize {
+    /// If a declared field's position is outside `values`; or if there are no declared fields and
+    /// the first value is null, where Storm throws a `NullPointerException`.
+    pub fn choose(&mut self, values: &[Value]) -> Option<usize> {
+        if values.is_empty() {
+            return None;
+        }
         let [first, second] = candidates(self.key_hash(values), self.chosen_tuples.len());
         let chosen =
             if self.chosen_tuples[second] < self.chosen_tuples[first] { second } else { first };
         self.chosen_tuples[chosen] += 1;
-        chosen
+        Some(chosen)
     }
 
     /// `Arrays.hashCode` of the key's bytes.
@@ -72,7 +73,11 @@ impl PartialKey {
             return fields_hash(values, fields);
         }
         match values.first().map(Value::view) {
-            None => java::bytes_hash(&[]),
+            None => unreachable!("a tuple without values was sent nowhere"),
+            Some(ValueRef::Null) => panic!(
+                "a partial-key grouping without fields cannot choose by the text of null: name the \
+                 fields to group by"
+            ),
             Some(ValueRef::Str(text)) => java::bytes_hash(text.as_bytes()),
             Some(_) => {
                 self.text.clear();
@@ -169,15 +174,15 @@ mod tests {
         let key = [Value::from("storm")];
         let mut chooser = PartialKey::new(10, None);
         let [first, second] = candidates(java::bytes_hash(b"storm"), 10);
-        let chosen: Vec<_> = (0..5).map(|_| chooser.choose(&key)).collect();
+        let chosen: Vec<_> = (0..5).filter_map(|_| chooser.choose(&key)).collect();
         assert_eq!(chosen, [first, second, first, second, first]);
     }
 
     #[test]
     fn a_single_target_gets_everything() {
         let mut chooser = PartialKey::new(1, None);
-        for key in [Value::null(), "a".into(), 3.into()] {
-            assert_eq!(chooser.choose(&[key]), 0);
+        for key in ["a".into(), Value::from(3)] {
+            assert_eq!(chooser.choose(&[key]), Some(0));
         }
     }
 
@@ -188,8 +193,19 @@ mod tests {
         assert_eq!(hash(&[42_i64.into(), "x".into()]), java::bytes_hash(b"42"));
         assert_eq!(hash(&["ä".into()]), java::bytes_hash("ä".as_bytes()));
         assert_eq!(hash(&[1.5.into()]), java::bytes_hash(b"1.5"));
-        assert_eq!(hash(&[Value::null()]), java::bytes_hash(b"null"));
-        assert_eq!(hash(&[]), 1);
+    }
+
+    #[test]
+    fn a_tuple_without_values_goes_nowhere_and_is_not_counted() {
+        let mut chooser = PartialKey::new(4, None);
+        assert_eq!(chooser.choose(&[]), None);
+        assert_eq!(chooser.chosen_tuples, [0; 4]);
+    }
+
+    #[test]
+    #[should_panic(expected = "cannot choose by the text of null")]
+    fn a_null_key_without_fields_is_refused() {
+        PartialKey::new(4, None).choose(&[Value::null()]);
     }
 
     #[test]
@@ -224,7 +240,7 @@ mod tests {
                     candidates(java::bytes_hash(key.to_string().as_bytes()), targets);
                 let expected = if counts[first] <= counts[second] { first } else { second };
                 counts[expected] += 1;
-                prop_assert_eq!(chooser.choose(&[key.into()]), expected);
+                prop_assert_eq!(chooser.choose(&[key.into()]), Some(expected));
             }
         }
     }

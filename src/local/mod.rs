@@ -67,7 +67,7 @@ enum Mode {
     /// Emptied when the threads were joined.
     Threads(Mutex<Vec<JoinHandle<()>>>),
     /// None after the topology was closed.
-    Simulated(Mutex<Option<Duty>>),
+    Simulated(Mutex<Option<Box<Duty>>>),
 }
 
 /// A topology was not accepted.
@@ -192,6 +192,26 @@ impl LocalCluster {
         idle
     }
 
+    /// Runs every topology of a simulated cluster until nothing is left to do at this time; false
+    /// if one of them is still busy after a million cycles, as with a spout that always emits.
+    ///
+    /// # Panics
+    /// If the cluster is on the host's clock.
+    #[must_use]
+    pub fn settle(&self) -> bool {
+        self.run_until_idle(MOST_CYCLES)
+    }
+
+    /// Moves simulated time on, from timer to timer, running what each of them starts; false if a
+    /// topology was still busy after a million cycles at one time.
+    ///
+    /// # Panics
+    /// If the cluster is on the host's clock.
+    #[must_use]
+    pub fn pass(&self, duration: Duration) -> bool {
+        self.advance(duration, MOST_CYCLES)
+    }
+
     /// Moves simulated time on, from timer to timer, running what each of them starts, at most
     /// `cycles` cycles at one time; false if a topology was still busy at some time.
     ///
@@ -248,7 +268,7 @@ fn start(
         .map(|ThreadParts { duty, parker, .. }| (duty, parker))
         .collect();
     let mode = if simulated {
-        Mode::Simulated(Mutex::new(duties.pop().map(|(duty, _)| duty)))
+        Mode::Simulated(Mutex::new(duties.pop().map(|(duty, _)| Box::new(duty))))
     } else {
         let mut handles = Vec::new();
         for (index, (duty, parker)) in duties.into_iter().enumerate() {
@@ -289,7 +309,9 @@ impl Shared {
 
     fn next_timer(&self) -> Time {
         match &self.mode {
-            Mode::Simulated(duty) => lock(duty).as_ref().map_or(Time::NEVER, Duty::next_deadline),
+            Mode::Simulated(duty) => {
+                lock(duty).as_ref().map_or(Time::NEVER, |duty| duty.next_deadline())
+            }
             Mode::Threads(_) => Time::NEVER,
         }
     }
@@ -338,15 +360,41 @@ impl RunningTopology {
     /// In a simulated cluster it runs what is ready and moves no time.
     pub fn drain(&self, deadline: Duration) -> bool {
         self.deactivate();
-        // Counters are read one after the other. Only when two readings agree were all of them as
-        // they were read at one moment; and before it obeys, a spout may emit once more.
+        // Before it obeys, a spout may emit once more.
+        self.wait_until_calm(deadline, |stats| self.shared.has_obeyed() && stats.is_drained())
+    }
+
+    /// Waits until every spout has finished and all that they emitted was processed; false if that
+    /// did not come true within `deadline`. The topology stays active.
+    ///
+    /// In a simulated cluster it runs what is ready and moves no time.
+    pub fn wait_until_finished(&self, deadline: Duration) -> bool {
+        self.wait_until_calm(deadline, TopologyStats::is_finished)
+    }
+
+    /// Waits until a condition is fulfilled while nothing moves.
+    ///
+    /// Counters are read one after the other; only when two readings agree were all of them as they
+    /// were read at one moment.
+    fn wait_until_calm(
+        &self,
+        deadline: Duration,
+        condition: impl Fn(&TopologyStats) -> bool,
+    ) -> bool {
         let mut last = None;
         self.wait_until(deadline, |stats| {
-            let counts = stats.is_drained().then(|| stats.movement());
-            let drained = self.shared.has_obeyed() && counts.is_some() && counts == last;
+            let counts = condition(stats).then(|| stats.movement());
+            let calm = counts.is_some() && counts == last;
             last = counts;
-            drained || (counts.is_some() && matches!(self.shared.mode, Mode::Simulated(_)))
+            calm || (counts.is_some() && matches!(self.shared.mode, Mode::Simulated(_)))
         })
+    }
+
+    /// Whether every spout has finished, as far as their gauges tell; what they emitted may still
+    /// be under way. Reads nothing else, so that it can be asked often.
+    pub(crate) fn have_spouts_finished(&self) -> bool {
+        let mut spouts = self.shared.observed.executors.iter().filter(|one| one.is_spout);
+        spouts.all(|spout| spout.counts.finished.get() == spout.id.tasks().len() as u64)
     }
 
     /// Waits until the statistics fulfil a condition; false if they do not within `deadline`.

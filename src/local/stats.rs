@@ -24,6 +24,8 @@ pub struct ExecutorStats {
     pub id: ExecutorId,
     /// Its component.
     pub component: ComponentId,
+    /// Whether the component is a spout.
+    pub is_spout: bool,
     /// The runtime thread that it runs on, from 0.
     pub thread: usize,
     /// By output stream.
@@ -32,6 +34,9 @@ pub struct ExecutorStats {
     pub inputs: BTreeMap<(ComponentId, StreamId), InputStats>,
     /// Spouts: messages emitted but neither acked nor failed.
     pub pending: u64,
+    /// Spouts: tasks that have answered [`Next::Finished`](crate::spout::Next::Finished) and not
+    /// been asked again since.
+    pub finished: u64,
     /// Messages that failed because their time was up; they are among the failed ones.
     pub timed_out: u64,
     /// Answers that came after their message was decided.
@@ -127,6 +132,18 @@ impl TopologyStats {
         self.pending() == 0 && transferred == executed
     }
 
+    /// Whether all tasks of all spouts have finished, and all that they emitted was processed.
+    ///
+    /// Counters are read one after the other, while the topology runs; to wait for this, use
+    /// [`RunningTopology::wait_until_finished`](super::RunningTopology::wait_until_finished), which
+    /// makes sure that it was true of one moment.
+    pub fn is_finished(&self) -> bool {
+        let spouts = || self.executors.iter().filter(|executor| executor.is_spout);
+        spouts().all(|spout| spout.finished == spout.id.tasks().len() as u64)
+            && spouts().next().is_some()
+            && self.is_drained()
+    }
+
     /// Everything that was ever transferred and executed: two equal readings mean that nothing
     /// moved between them.
     pub(crate) fn movement(&self) -> (u64, u64) {
@@ -169,10 +186,12 @@ impl ExecutorStats {
         Self {
             id: observed.id,
             component: observed.component.clone(),
+            is_spout: observed.is_spout,
             thread: observed.thread,
             outputs: outputs.collect(),
             inputs: inputs.collect(),
             pending: counts.pending.get(),
+            finished: counts.finished.get(),
             timed_out: counts.timed_out.get(),
             late: counts.late.get(),
             errors: counts.errors.get(),

@@ -64,7 +64,7 @@ impl Spout for FixedSpout {
 
     fn next_tuple(&mut self, out: &mut SpoutCollector) -> Result<Next> {
         let Some((stream, values)) = self.left.pop_front() else {
-            return Ok(Next::IdleUntil(crate::clock::Time::NEVER));
+            return Ok(Next::Finished);
         };
         out.emit_to(stream.as_str(), values, Some(self.next_id));
         self.next_id += 1;

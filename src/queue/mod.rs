@@ -1,6 +1,6 @@
 //! Bounded rings between two threads, and the one place where a thread may sleep.
 //!
-//! **Budget.** One push or pop of a [`ring`] costs one release store and, once per trip around the
+//! **Budget.** One push or pop of a [`ring()`] costs one release store and, once per trip around the
 //! ring, a cache miss on the other side's index. Waking a thread that is awake costs one fence and
 //! one load, no system call.
 //!

@@ -1,6 +1,9 @@
 //! Collects what an author says of a topology.
 
+use std::sync::Arc;
+
 use serde_json::Value as Json;
+use smol_str::SmolStr;
 
 use super::factory::{AnyComponent, IntoBolt, IntoSpout, Register};
 use super::validate::check;
@@ -8,7 +11,7 @@ use super::{CustomFactory, CustomGrouping, Grouping, Input, Topology, TopologyEr
 use crate::conf::Conf;
 use crate::id::{ComponentId, StreamId};
 use crate::tuple::Fields;
-use std::sync::Arc;
+use crate::tuple::codec::ObjectReader;
 
 /// Collects the components of a topology; [`build`](Self::build) checks them.
 ///
@@ -49,6 +52,7 @@ pub struct TopologyBuilder {
     pub(super) drafts: Vec<Draft>,
     pub(super) conf: Conf,
     pub(super) register: Register,
+    pub(super) object_readers: Vec<(SmolStr, ObjectReader)>,
 }
 
 /// A component as the author declared it.
@@ -113,6 +117,20 @@ impl TopologyBuilder {
     /// Sets a configuration key of the whole topology.
     pub fn conf(&mut self, key: &str, value: impl Into<Json>) -> &mut Self {
         self.conf.insert(key, value);
+        self
+    }
+
+    /// Has shared objects of a type be read by `reader` where they come from another worker; see
+    /// [`SharedObject`](crate::tuple::SharedObject).
+    ///
+    /// With `topology.testing.always.try.serialize` every tuple is encoded and read again also
+    /// within one worker, so that a test finds what has no codec or no reader.
+    pub fn object_reader(
+        &mut self,
+        type_name: impl Into<SmolStr>,
+        reader: ObjectReader,
+    ) -> &mut Self {
+        self.object_readers.push((type_name.into(), reader));
         self
     }
 

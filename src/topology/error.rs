@@ -5,6 +5,7 @@ use std::fmt;
 use crate::conf::ConfError;
 use crate::id::{ComponentId, StreamId, TaskId};
 use crate::tuple::Fields;
+use crate::tuple::codec::DuplicateReader;
 
 /// Everything that is wrong with a topology, found at once.
 #[derive(Debug)]
@@ -249,6 +250,9 @@ pub enum TopologyError {
         /// What is registered.
         found: &'static str,
     },
+    /// Two readers of shared objects share a type name.
+    #[error(transparent)]
+    ObjectReader(#[from] DuplicateReader),
     /// A configuration value that cannot be used.
     #[error("{}{error}", of_component(component))]
     Conf {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
@@ -38,10 +39,16 @@ impl Named {
         Self { name: name.into(), args: Json::Null }
     }
 
-    /// The arguments that its constructor is given.
+    /// The arguments that its constructor is given: anything that serde writes as JSON.
+    ///
+    /// # Panics
+    /// If it cannot be JSON, as a map whose keys are neither texts nor numbers.
     #[must_use]
-    pub fn args(mut self, args: impl Into<Json>) -> Self {
-        self.args = args.into();
+    pub fn args(mut self, args: impl Serialize) -> Self {
+        let json = serde_json::to_value(args);
+        self.args = json.unwrap_or_else(|error| {
+            panic!("the arguments of {} cannot be written as JSON: {error}", self.name)
+        });
         self
     }
 }

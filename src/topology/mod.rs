@@ -30,6 +30,7 @@ pub(crate) use validate::is_feedback;
 use crate::component::DeclaredStream;
 use crate::conf::TopologyConf;
 use crate::id::{ComponentId, StreamId};
+use crate::tuple::codec::ObjectReaders;
 use crate::tuple::{Fields, Schema, StreamSchema, Value};
 
 /// Name of the system component that keeps the tuple trees.
@@ -48,6 +49,7 @@ struct Parts {
     conf: Arc<TopologyConf>,
     warnings: Vec<Warning>,
     schema: Schema,
+    object_readers: Arc<ObjectReaders>,
 }
 
 /// One component of a checked topology.
@@ -140,9 +142,10 @@ impl Topology {
         components: BTreeMap<ComponentId, Component>,
         conf: Arc<TopologyConf>,
         warnings: Vec<Warning>,
+        object_readers: Arc<ObjectReaders>,
     ) -> Self {
         let schema = schema(&components);
-        Self(Arc::new(Parts { components, conf, warnings, schema }))
+        Self(Arc::new(Parts { components, conf, warnings, schema, object_readers }))
     }
 
     /// The configuration.
@@ -182,6 +185,34 @@ impl Topology {
         self.stream_index(SYSTEM, TICK).expect("every schema has the stream of ticks")
     }
 
+    /// The readers of shared objects that come from another worker.
+    pub(crate) fn object_readers(&self) -> &Arc<ObjectReaders> {
+        &self.0.object_readers
+    }
+
+    /// How many steps each component is away from the nearest spout; ackers come last.
+    pub(crate) fn depths(&self) -> BTreeMap<ComponentId, usize> {
+        let components = &self.0.components;
+        let mut depths: BTreeMap<ComponentId, usize> = components
+            .values()
+            .map(|component| match component.role {
+                Role::Spout(_) => (component.id.clone(), 0),
+                Role::Bolt(_) => (component.id.clone(), usize::MAX - 1),
+                Role::Acker => (component.id.clone(), usize::MAX),
+            })
+            .collect();
+        for _ in 0..components.len() {
+            for component in components.values() {
+                let nearest = component.inputs.iter().map(|input| depths[&input.from]).min();
+                if let Some(nearest) = nearest {
+                    let depth = depths.get_mut(&component.id).expect("every component has a depth");
+                    *depth = (*depth).min(nearest.saturating_add(1));
+                }
+            }
+        }
+        depths
+    }
+
     pub(crate) fn components(&self) -> &BTreeMap<ComponentId, Component> {
         &self.0.components
     }
@@ -194,7 +225,8 @@ impl Topology {
                 component.role = Role::Spout(factory.clone());
             }
         }
-        Self::new(components, self.0.conf.clone(), self.0.warnings.clone())
+        let (conf, warnings) = (self.0.conf.clone(), self.0.warnings.clone());
+        Self::new(components, conf, warnings, self.0.object_readers.clone())
     }
 }
 
@@ -216,10 +248,13 @@ fn schema(components: &BTreeMap<ComponentId, Component>) -> Schema {
     declared.chain([tick]).collect()
 }
 
-/// One line per component: its executors and tasks, its streams and its inputs.
+/// One line per component, in flow order: its executors and tasks, its streams and its inputs.
 impl fmt::Display for Topology {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for component in self.0.components.values() {
+        let depths = self.depths();
+        let mut components: Vec<&Component> = self.0.components.values().collect();
+        components.sort_by_key(|component| depths[&component.id]);
+        for component in components {
             let role = match component.role {
                 Role::Spout(_) => "spout",
                 Role::Bolt(_) => "bolt",
@@ -233,6 +268,9 @@ impl fmt::Display for Topology {
             }
             for input in &component.inputs {
                 write!(out, "; takes {}:{} by {:?}", input.from, input.stream, input.grouping)?;
+            }
+            if matches!(component.role, Role::Acker) {
+                out.write_str("; takes the acks of all components")?;
             }
             writeln!(out)?;
         }

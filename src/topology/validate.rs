@@ -1,7 +1,10 @@
 //! Checks a drafted topology and finds all its mistakes at once.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+use smol_str::SmolStr;
 
 use super::builder::{Draft, TopologyBuilder};
 use super::factory::{BoltInstance, Maker, Register};
@@ -11,6 +14,7 @@ use crate::component::{DeclaredStream, Declarer};
 use crate::conf::{Conf, TopologyConf, nearest};
 use crate::id::{ComponentId, TaskId};
 use crate::tuple::Fields;
+use crate::tuple::codec::{ObjectReader, ObjectReaders};
 
 /// Most streams of a topology; a tuple carries its stream's number in 16 bits.
 const MAX_STREAMS: usize = u16::MAX as usize;
@@ -22,12 +26,14 @@ pub(super) fn check(builder: &TopologyBuilder) -> Result<Topology, TopologyError
         check.component(draft, &conf, &builder.register);
     }
     check.inputs(&builder.drafts);
+    check.object_readers(&builder.object_readers);
     check.whole(&conf);
     if !check.errors.is_empty() {
         return Err(TopologyErrors(check.errors));
     }
     check.warn_of_cycles();
-    Ok(Topology::new(check.components, conf, check.warnings))
+    let readers = Arc::new(check.object_readers);
+    Ok(Topology::new(check.components, conf, check.warnings, readers))
 }
 
 #[derive(Default)]
@@ -35,6 +41,7 @@ struct Check {
     errors: Vec<TopologyError>,
     warnings: Vec<Warning>,
     components: BTreeMap<ComponentId, Component>,
+    object_readers: ObjectReaders,
 }
 
 impl Check {
@@ -107,8 +114,11 @@ impl Check {
             tasks,
             conf,
         };
-        if self.components.insert(id.clone(), component).is_some() {
-            self.errors.push(TopologyError::DuplicateComponent { component: id.clone() });
+        match self.components.entry(id.clone()) {
+            Entry::Vacant(entry) => _ = entry.insert(component),
+            Entry::Occupied(_) => {
+                self.errors.push(TopologyError::DuplicateComponent { component: id.clone() });
+            }
         }
     }
 
@@ -200,10 +210,12 @@ impl Check {
         let Input { from, stream, grouping } = input.clone();
         let Some(emitter) = self.components.get(&from) else {
             let names = || self.components.keys().map(ComponentId::as_str);
+            // Hardly anybody means the bolt itself.
+            let others = names().filter(|name| component != *name);
             return vec![TopologyError::UnknownComponent {
-                component,
+                nearest: nearest(from.as_str(), others).map(str::to_owned),
                 known: listed(names()),
-                nearest: nearest(from.as_str(), names()).map(str::to_owned),
+                component,
                 from,
             }];
         };
@@ -228,6 +240,14 @@ impl Check {
             }
         }
         grouping_fields(component, input, &output.fields)
+    }
+
+    fn object_readers(&mut self, readers: &[(SmolStr, ObjectReader)]) {
+        for (type_name, reader) in readers {
+            if let Err(error) = self.object_readers.register(type_name.clone(), *reader) {
+                self.errors.push(TopologyError::ObjectReader(error));
+            }
+        }
     }
 
     /// Adds the ackers, and checks what only the whole topology can tell.
@@ -348,7 +368,7 @@ fn way_back(
                 way.reverse();
                 return Some(way);
             }
-            if let std::collections::btree_map::Entry::Vacant(entry) = reached_from.entry(next) {
+            if let Entry::Vacant(entry) = reached_from.entry(next) {
                 entry.insert(at);
                 queue.push_back(next);
             }

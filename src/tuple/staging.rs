@@ -137,7 +137,8 @@ pub(crate) struct OutStream {
     pub index: u16,
     pub stream: StreamId,
     pub fields: u8,
-    pub direct: bool,
+    /// On a direct stream: the tasks that take it.
+    pub direct: Option<Arc<[TaskId]>>,
 }
 
 /// A component emitted what its declaration does not allow; the emission did not happen.
@@ -167,6 +168,20 @@ pub enum EmitError {
         expected: usize,
         /// Number of values.
         found: usize,
+    },
+    /// A direct emission to a task that does not take the stream. Storm drops such a tuple.
+    #[error(
+        "{component} emitted to stream {stream} for task {task}, which does not take it: {takers}"
+    )]
+    NoReceiver {
+        /// The emitting component.
+        component: ComponentId,
+        /// The stream.
+        stream: StreamId,
+        /// The task that was named.
+        task: TaskId,
+        /// The tasks that take the stream, in words.
+        takers: String,
     },
     /// A direct stream wants `emit_direct`, every other stream refuses it.
     #[error(
@@ -213,7 +228,7 @@ struct Checked {
 
 impl From<&OutStream> for Checked {
     fn from(out: &OutStream) -> Self {
-        Self { index: out.index, fields: out.fields, direct: out.direct }
+        Self { index: out.index, fields: out.fields, direct: out.direct.is_some() }
     }
 }
 
@@ -271,7 +286,13 @@ impl Staging {
     ) -> bool {
         match self.position(stream) {
             Some(position) => {
-                let out = (&self.streams[position]).into();
+                let out = &self.streams[position];
+                if let (Target::Direct(task), Some(takers)) = (target, &out.direct)
+                    && !takers.contains(&task)
+                {
+                    return self.no_receiver(position, task);
+                }
+                let out = out.into();
                 self.stage(position, out, target, anchors, values)
             }
             None => self.unknown_stream(stream),
@@ -324,6 +345,21 @@ impl Staging {
     }
 
     #[cold]
+    fn no_receiver(&mut self, position: usize, task: TaskId) -> bool {
+        let OutStream { stream, direct, .. } = &self.streams[position];
+        let takers: Vec<String> =
+            direct.iter().flat_map(|tasks| tasks.iter()).map(ToString::to_string).collect();
+        let takers = match &*takers {
+            [] => "no task does".to_owned(),
+            [only] => format!("task {only} does"),
+            several => format!("tasks {} do", several.join(", ")),
+        };
+        let (component, stream) = (self.component.clone(), stream.clone());
+        self.mistake.get_or_insert(EmitError::NoReceiver { component, stream, task, takers });
+        false
+    }
+
+    #[cold]
     fn refused(&mut self, position: usize, start: usize, found: usize) -> bool {
         self.block.values.truncate(start);
         let out = &self.streams[position];
@@ -369,11 +405,11 @@ mod tests {
     use super::*;
 
     fn staging() -> Staging {
-        let out = |index, stream: &str, fields, direct| OutStream {
+        let out = |index, stream: &str, fields, direct: bool| OutStream {
             index,
             stream: stream.into(),
             fields,
-            direct,
+            direct: direct.then(|| [TaskId(8), TaskId(9)].into()),
         };
         let streams = [out(4, "default", 1, false), out(5, "odd", 2, true)];
         let mut staging = Staging::new("split".into(), Arc::new(streams));
@@ -416,6 +452,10 @@ mod tests {
             |staging| staging.emit_to("odd", Target::Grouped, &[], ("a", 1)),
             "split emitted to stream odd the wrong way: a direct stream takes emit_direct, any \
              other takes emit",
+        );
+        check_mistake(
+            |staging| staging.emit_to("odd", Target::Direct(TaskId(7)), &[], ("a", 1)),
+            "split emitted to stream odd for task 7, which does not take it: tasks 8, 9 do",
         );
     }
 }

@@ -10,6 +10,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
 use smol_str::SmolStr;
 
 /// Longest text or byte array that a [`Value`] holds without sharing memory.
@@ -267,6 +268,17 @@ impl Value {
         }
     }
 
+    /// The UTF-8 bytes of the text, if it is one, without checking them anew.
+    #[inline]
+    pub(crate) fn str_bytes(&self) -> Option<&[u8]> {
+        match &self.0 {
+            Repr::InlineStr(length, words) => Some(inline_bytes(*length, words)),
+            Repr::StaticStr(text) => Some(text.as_bytes()),
+            Repr::SharedStr(text) => Some(text.as_bytes()),
+            _ => None,
+        }
+    }
+
     /// The byte array, if it is one.
     pub fn as_bytes(&self) -> Option<&[u8]> {
         match self.view() {
@@ -317,8 +329,13 @@ impl Default for Value {
     }
 }
 
-/// Equal kinds with equal content; an `i32` never equals an `i64`, and doubles compare by bits as
-/// `Double.equals` does. Shared objects are equal when they are the same object.
+/// As `equals` in Java: equal kinds with equal content; an `i32` never equals an `i64`. Doubles and
+/// floats compare as `Double.equals` does: every NaN equals every other, 0.0 differs from -0.0. Maps
+/// are equal when they have the same pairs, in whatever order. Shared objects are equal when they are
+/// the same object.
+///
+/// # Cost
+/// Linear, but for maps whose pairs stand in different orders: there each pair is searched for.
 impl PartialEq for Value {
     fn eq(&self, other: &Self) -> bool {
         match (self.view(), other.view()) {
@@ -326,12 +343,16 @@ impl PartialEq for Value {
             (ValueRef::Bool(a), ValueRef::Bool(b)) => a == b,
             (ValueRef::I32(a), ValueRef::I32(b)) => a == b,
             (ValueRef::I64(a), ValueRef::I64(b)) => a == b,
-            (ValueRef::F32(a), ValueRef::F32(b)) => a.to_bits() == b.to_bits(),
-            (ValueRef::F64(a), ValueRef::F64(b)) => a.to_bits() == b.to_bits(),
+            (ValueRef::F32(a), ValueRef::F32(b)) => {
+                a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan())
+            }
+            (ValueRef::F64(a), ValueRef::F64(b)) => {
+                a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan())
+            }
             (ValueRef::Str(a), ValueRef::Str(b)) => a == b,
             (ValueRef::Bytes(a), ValueRef::Bytes(b)) => a == b,
             (ValueRef::List(a), ValueRef::List(b)) => a == b,
-            (ValueRef::Map(a), ValueRef::Map(b)) => a == b,
+            (ValueRef::Map(a), ValueRef::Map(b)) => have_equal_pairs(a, b),
             (ValueRef::Object(a), ValueRef::Object(b)) => std::ptr::addr_eq(a, b),
             _ => false,
         }
@@ -339,6 +360,24 @@ impl PartialEq for Value {
 }
 
 impl Eq for Value {}
+
+/// Whether two maps have the same pairs, doubled ones as often. Each pair of one takes an equal one
+/// of the other for itself, so no value is compared more often than its key occurs.
+fn have_equal_pairs(one: &[(Value, Value)], other: &[(Value, Value)]) -> bool {
+    if one.len() != other.len() {
+        return false;
+    }
+    let mut taken: SmallVec<[bool; 32]> = SmallVec::from_elem(false, other.len());
+    one.iter().enumerate().all(|(place, pair)| {
+        // Mostly it stands in the same place.
+        let mut places = (place..other.len()).chain(0..place);
+        let found = places.find(|&place| !taken[place] && other[place] == *pair);
+        if let Some(found) = found {
+            taken[found] = true;
+        }
+        found.is_some()
+    })
+}
 
 impl fmt::Debug for Value {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -603,8 +642,41 @@ mod tests {
 
     #[test]
     fn doubles_compare_as_java_compares_them() {
-        assert_eq!(Value::from(f64::NAN), Value::from(f64::NAN));
+        let payload = f64::from_bits(f64::NAN.to_bits() | 7);
+        assert_eq!(Value::from(f64::NAN), Value::from(payload));
+        assert_eq!(Value::from(f64::NAN), Value::from(-f64::NAN));
+        assert_eq!(Value::from(f32::NAN), Value::from(-f32::NAN));
+        assert_ne!(Value::from(f32::NAN), Value::from(f64::NAN));
         assert_ne!(Value::from(0.0), Value::from(-0.0));
+    }
+
+    #[test]
+    fn maps_are_equal_whatever_the_order_of_their_pairs() {
+        let map = |pairs: &[(&str, i32)]| {
+            let pairs = pairs.iter().map(|(key, value)| (Value::from(*key), Value::from(*value)));
+            Value::map(pairs.collect::<Vec<_>>())
+        };
+        let two = map(&[("a", 1), ("b", 2)]);
+        assert_eq!(two, map(&[("b", 2), ("a", 1)]));
+        assert_ne!(two, map(&[("b", 1), ("a", 2)]));
+        assert_ne!(two, map(&[("a", 1)]));
+        assert_ne!(map(&[("a", 1), ("a", 1)]), map(&[("a", 1), ("a", 2)]));
+        assert_ne!(map(&[("a", 1), ("a", 2)]), map(&[("a", 1), ("a", 1)]));
+    }
+
+    #[test]
+    fn comparing_nested_maps_takes_no_longer_with_their_depth_than_they_are_long() {
+        let nested = |innermost: i32, swapped: bool| {
+            (0..64).fold(Value::from(innermost), |inner, _| {
+                let mut pairs = [("deeper".into(), inner), ("side".into(), Value::null())];
+                if swapped {
+                    pairs.reverse();
+                }
+                Value::map(pairs)
+            })
+        };
+        assert_eq!(nested(1, false), nested(1, true));
+        assert_ne!(nested(1, false), nested(2, true));
     }
 
     #[test]

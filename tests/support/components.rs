@@ -123,7 +123,7 @@ impl Feed {
     }
 
     /// What `TopologyBuilder::spout` takes.
-    pub fn spout(&self) -> impl Fn() -> FeedSpout + Send + Sync + 'static {
+    pub fn spout(&self) -> impl Fn() -> FeedSpout + Send + Sync + use<> {
         let feed = self.clone();
         move || FeedSpout(feed.clone())
     }
@@ -216,7 +216,7 @@ impl Hold {
     }
 
     /// What `TopologyBuilder::bolt` takes.
-    pub fn bolt(&self) -> impl Fn() -> HoldBolt + Send + Sync + 'static {
+    pub fn bolt(&self) -> impl Fn() -> HoldBolt + Send + Sync + use<> {
         let hold = self.clone();
         move || HoldBolt { hold: hold.clone(), handle: None }
     }
@@ -356,7 +356,7 @@ pub struct Record {
 
 impl Record {
     /// What `TopologyBuilder::bolt` takes.
-    pub fn bolt(&self) -> impl Fn() -> RecordBolt + Send + Sync + 'static {
+    pub fn bolt(&self) -> impl Fn() -> RecordBolt + Send + Sync + use<> {
         let record = self.clone();
         move || RecordBolt { record: record.clone(), task: None }
     }

@@ -12,7 +12,6 @@
 
 use clap::Args;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use storm_runtime::prelude::*;
 
 /// What every tuple of the constant spout carries: sixteen bytes.
@@ -88,7 +87,7 @@ fn build(builder: &mut TopologyBuilder, args: ConstArgs) -> Result {
 /// Adds the constant spout to a topology; the next two topologies use it as well.
 pub fn add_spout(builder: &mut TopologyBuilder, args: &ConstArgs) {
     builder.conf("topology.max.spout.pending", MAX_PENDING);
-    let spout = Named::new("const-spout").args(json!(SpoutArgs { acked: !args.unacked }));
+    let spout = Named::new("const-spout").args(SpoutArgs { acked: !args.unacked });
     builder.spout("const-spout", spout).parallelism(args.spouts);
 }
 

@@ -16,7 +16,6 @@ use std::path::PathBuf;
 use clap::Args;
 use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use storm_runtime::prelude::*;
 
 use crate::const_spout_only::MAX_PENDING;
@@ -144,7 +143,7 @@ fn build(builder: &mut TopologyBuilder, args: FileReadArgs) -> Result {
     let spout = SpoutArgs { source: Source::choose(args.file)?, acked: !args.unacked };
     builder.conf("topology.max.spout.pending", MAX_PENDING);
     builder
-        .spout("spout", Named::new("file-read-spout").args(json!(spout)))
+        .spout("spout", Named::new("file-read-spout").args(spout))
         .parallelism(args.spouts);
     builder
         .bolt("splitter", Named::new("split-sentence"))

@@ -20,8 +20,7 @@ use clap::Args;
 use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
-use storm_runtime::app::{Hinted, InputEnd, Report, parse_duration};
-use storm_runtime::clock::Time;
+use storm_runtime::app::{Hinted, Report, parse_duration};
 use storm_runtime::id::TaskId;
 use storm_runtime::prelude::*;
 use storm_runtime::tuple::ValueRef;
@@ -41,7 +40,6 @@ pub struct Lines {
     emitted: u64,
     /// Lines emitted and not acked yet. A long value is shared, not copied, when it is cloned.
     id_to_line: HashMap<u64, Value>,
-    end: Option<InputEnd>,
 }
 
 /// What [`Lines`] are made of: serializable, since it travels to the process that runs the spout.
@@ -53,17 +51,7 @@ pub struct LinesArgs {
 
 impl Lines {
     fn new(args: LinesArgs) -> Self {
-        Self { args, text: None, emitted: 0, id_to_line: HashMap::new(), end: None }
-    }
-
-    /// The text is over when all of it was read, and done when no line is pending either.
-    fn tell_end(&mut self) {
-        if self.text.is_none()
-            && self.id_to_line.is_empty()
-            && let Some(end) = &mut self.end
-        {
-            end.reached();
-        }
+        Self { args, text: None, emitted: 0, id_to_line: HashMap::new() }
     }
 }
 
@@ -74,11 +62,8 @@ impl Spout for Lines {
     }
 
     /// Called once in the process that runs the spout: the place for files and connections.
-    fn open(&mut self, context: &TaskContext) -> Result {
+    fn open(&mut self, _context: &TaskContext) -> Result {
         self.text = Some(self.args.source.read()?.lines());
-        if !self.args.repeat {
-            self.end = Some(InputEnd::of(context));
-        }
         Ok(())
     }
 
@@ -90,10 +75,10 @@ impl Spout for Lines {
                 self.text = Some(self.args.source.read()?.lines());
                 return Ok(Next::Emitted);
             }
+            // When all lines are acked as well, the program ends.
             None => {
                 self.text = None;
-                self.tell_end();
-                return Ok(Next::IdleUntil(Time::NEVER));
+                return Ok(Next::Finished);
             }
         };
         // The id is what `ack` or `fail` will say of the line.
@@ -106,7 +91,6 @@ impl Spout for Lines {
     /// Every word of the line was counted.
     fn ack(&mut self, id: MessageId, _out: &mut SpoutCollector) -> Result {
         self.id_to_line.remove(&id.as_u64().ok_or("the message id is no number")?);
-        self.tell_end();
         Ok(())
     }
 
@@ -354,11 +338,11 @@ fn build(builder: &mut TopologyBuilder, args: WordCountArgs) -> Result {
     let count = CountArgs { slots: slots as usize, slide: args.slide, top: args.top };
     builder.conf("topology.max.spout.pending", MAX_PENDING);
 
-    builder.spout("lines", Named::new("lines").args(json!(lines)));
+    builder.spout("lines", Named::new("lines").args(lines));
     builder.bolt("split", Named::new("split")).parallelism(args.splits).shuffle("lines");
     // Equal words go to the same task, or each task would have a part of their count.
     builder
-        .bolt("rolling-count", Named::new("rolling-count").args(json!(count)))
+        .bolt("rolling-count", Named::new("rolling-count").args(count))
         .parallelism(args.counts)
         .fields("split", ["word"]);
     // One task sees all rankings.
@@ -415,7 +399,7 @@ mod tests {
         let topology = app.build("word-count", &[TEXT, "--top", "3", "--counts", "3"]).unwrap();
         let cluster = LocalCluster::simulated(7);
         let running = cluster.submit("word-count", &topology).unwrap();
-        assert!(cluster.advance(Duration::from_secs(1), 100_000));
+        assert!(cluster.pass(Duration::from_secs(1)));
 
         let mut word_to_count: HashMap<String, u64> = HashMap::new();
         let text = std::fs::read_to_string(TEXT).unwrap().to_lowercase();
@@ -442,9 +426,9 @@ mod tests {
         let topology = app.build("word-count", &[TEXT, "--window", "5s", "--slide", "1s"]).unwrap();
         let cluster = LocalCluster::simulated(7);
         cluster.submit("word-count", &topology).unwrap();
-        assert!(cluster.advance(Duration::from_secs(5), 100_000));
+        assert!(cluster.pass(Duration::from_secs(5)));
         assert!(!board.lock().ranking.is_empty());
-        assert!(cluster.advance(Duration::from_secs(1), 100_000));
+        assert!(cluster.pass(Duration::from_secs(1)));
         assert_eq!(board.lock().ranking, []);
     }
 
@@ -467,14 +451,13 @@ mod tests {
         builder.bolt("fail-once", FailOnce::default).shuffle("lines");
         let cluster = LocalCluster::simulated(7);
         let running = cluster.submit("fail-once", &builder.build().unwrap()).unwrap();
-        assert!(cluster.run_until_idle(100_000));
+        assert!(cluster.settle());
 
         let text = std::fs::read_to_string(TEXT).unwrap();
         let different: std::collections::HashSet<&str> = text.lines().collect();
         assert_eq!(running.stats().failed("lines"), different.len() as u64);
         assert_eq!(running.stats().acked("lines"), text.lines().count() as u64);
-        let end = ("lines".into(), "input-end".to_owned());
-        assert_eq!(running.metrics().get(&end), Some(&1));
+        assert!(running.stats().is_finished());
     }
 
     #[test]

@@ -178,7 +178,7 @@ fn counting_a_text_ends_by_itself_and_prints_the_top_words() {
     let (out, err) = check(&["run", "word-count", text, "--top", "2"], 0);
     assert_eq!(err, "");
     assert!(out.starts_with("the            3\nstorm          2\n\nword-count ran for "), "{out}");
-    assert!(out.contains("until its input ended") && out.contains("(2 messages)"), "{out}");
+    assert!(out.contains("until it had finished") && out.contains("(2 messages)"), "{out}");
 }
 
 #[test]

@@ -119,6 +119,11 @@ fn taken(place: &Mutex<Option<Histogram<u64>>>) -> Histogram<u64> {
 }
 
 impl OpenLoop {
+    /// The topology running, for those who want nothing but that.
+    pub fn start(&self, course: Course) -> Running {
+        Running::start(&self.topology(course, &Arc::default()))
+    }
+
     /// The topology, following `course`.
     fn topology(&self, course: Course, results: &Arc<Results>) -> TopologyBuilder {
         let mut builder = builder(self.threads, self.profile);

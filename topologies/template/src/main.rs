@@ -9,19 +9,16 @@
 
 use std::process::ExitCode;
 
-use storm_runtime::app::{InputEnd, print};
-use storm_runtime::clock::Time;
+use storm_runtime::app::print;
 use storm_runtime::prelude::*;
 
 const SENTENCES: [&str; 3] =
     ["the cow jumped over the moon", "an apple a day", "four score and seven years ago"];
 
-/// Emits some sentences, and then nothing more.
+/// Emits some sentences, and then nothing more but those that failed.
 #[derive(Default)]
 struct Sentences {
     emitted: usize,
-    acked: usize,
-    end: Option<InputEnd>,
 }
 
 impl Spout for Sentences {
@@ -29,28 +26,13 @@ impl Spout for Sentences {
         declare.output(["sentence"]);
     }
 
-    fn open(&mut self, context: &TaskContext) -> Result {
-        self.end = Some(InputEnd::of(context));
-        Ok(())
-    }
-
     fn next_tuple(&mut self, out: &mut SpoutCollector) -> Result<Next> {
         let Some(sentence) = SENTENCES.get(self.emitted) else {
-            return Ok(Next::IdleUntil(Time::NEVER));
+            return Ok(Next::Finished);
         };
         out.emit_with_id([*sentence], self.emitted);
         self.emitted += 1;
         Ok(Next::Emitted)
-    }
-
-    fn ack(&mut self, _id: MessageId, _out: &mut SpoutCollector) -> Result {
-        self.acked += 1;
-        if self.acked == SENTENCES.len()
-            && let Some(end) = &mut self.end
-        {
-            end.reached();
-        }
-        Ok(())
     }
 
     fn fail(&mut self, id: MessageId, out: &mut SpoutCollector) -> Result {
