@@ -22,7 +22,9 @@ mod support {
     pub mod components;
 }
 
-use support::components::{Emission, Feed, Hold, Journal, Record, basic, ignore, lock, nothing, number, pass};
+use support::components::{
+    Emission, Feed, Hold, Journal, Record, basic, ignore, lock, nothing, number, pass,
+};
 
 /// More real time than anything here takes.
 const LONG: Duration = Duration::from_secs(30);
@@ -379,10 +381,8 @@ fn a_topology_is_described_in_flow_order() {
     builder.spout("z-spout", Feed::new(number).spout());
     builder.spout("y-spout", Feed::new(number).spout());
     let described = builder.build().expect("the topology is sound").to_string();
-    let names: Vec<&str> = described
-        .lines()
-        .filter_map(|line| line.split(':').next()?.split(' ').nth(1))
-        .collect();
+    let names: Vec<&str> =
+        described.lines().filter_map(|line| line.split(':').next()?.split(' ').nth(1)).collect();
     let expected = ["y-spout", "z-spout", "a-sink", "c-first", "b-middle", "alone", "__acker"];
     assert_eq!(names, expected);
     let acker = described.lines().last().expect("there is a line");
@@ -532,7 +532,7 @@ fn a_second_reader_of_a_type_is_a_mistake_of_the_topology() {
     let mut builder = TopologyBuilder::new();
     builder.spout("once", || Once(0..1));
     builder.object_reader("point", read_point).object_reader("point", read_point);
-    let error = builder.build().err().expect("there are two readers").to_string();
+    let error = builder.build().expect_err("there are two readers").to_string();
     assert!(error.contains("type \"point\" is registered already"), "{error}");
 }
 

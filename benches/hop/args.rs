@@ -123,7 +123,12 @@ impl Args {
         Plan {
             block: self.block_ms.map_or(block, Duration::from_millis),
             pairs,
-            retries: if self.smoke { 0 } else { pairs * 2 },
+            retries: match (self.smoke, self.long) {
+                (true, _) => 0,
+                (false, true) => pairs * 2,
+                // A disturbed machine must not stretch the short run beyond its ten minutes.
+                (false, false) => pairs,
+            },
             stretch_to_row: !self.smoke,
             gate: Gate::default(),
         }

@@ -109,7 +109,7 @@ fn idle() -> Row {
     let per_second = 1_000_000_000 / IDLE.as_nanos() as u64;
     let subject = OpenLoop { per_second, threads: 1, profile: "parked", bolts: 3, acked: false };
     Row::new("idle", IdleWake::new(IDLE, 4), subject)
-        .shortest_block(5 * IDLE)
+        .shortest_block(3 * IDLE)
         .figure(Latency(P50), AtMost(1.3))
 }
 

@@ -343,7 +343,8 @@ impl Maker<'_> {
             topology = &*self.name,
             component = one.component.id.as_str(),
             task = is_single.then_some(first_task.0),
-            tasks = (!is_single).then(|| tracing::field::display(format!("{first_task}-{last_task}"))),
+            tasks =
+                (!is_single).then(|| tracing::field::display(format!("{first_task}-{last_task}"))),
         )
     }
 

@@ -405,7 +405,11 @@ impl BoltExecutor {
 
     fn tick_task(&mut self, index: usize, interval: Duration, now: Time) {
         let source_task = self.core.task(index);
-        let values = [Value::from(interval.as_secs_f64())];
+        // Whole seconds are an Integer, as Storm sends them.
+        let values = [match interval.subsec_nanos() {
+            0 => Value::from(interval.as_secs() as i32),
+            _ => Value::from(interval.as_secs_f64()),
+        }];
         let Instance::Alive(bolt) = &mut self.tasks[index].bolt else { return };
         let result = match bolt {
             BoltInstance::Basic(bolt) => {

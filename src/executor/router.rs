@@ -230,7 +230,8 @@ impl Router {
         // A spout's tuples have an anchor each or none; a block with some of both is no fast case.
         let even =
             R::INIT == 0 || block.anchors.is_empty() || block.anchors.len() == block.headers.len();
-        if staging.uniform && even && self.cursor.tuple == 0 && !self.chosen && self.watch.is_none() {
+        if staging.uniform && even && self.cursor.tuple == 0 && !self.chosen && self.watch.is_none()
+        {
             let output = block.headers[0].stream - self.first_stream;
             if let Some(link) = self.routes[usize::from(output)].sole_link {
                 return self.hand_over(link, output, staging, transfer, counts, roots);

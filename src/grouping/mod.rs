@@ -115,9 +115,7 @@ impl Grouper {
             Rule::Fields { positions, count } => {
                 Choice::One(java::choose_task_index(java::hash_values(values, positions), *count))
             }
-            Rule::PartialKey(chooser) => {
-                chooser.choose(values).map_or(Choice::Nobody, Choice::One)
-            }
+            Rule::PartialKey(chooser) => chooser.choose(values).map_or(Choice::Nobody, Choice::One),
             Rule::Custom { grouping, count, chosen } => {
                 chosen.clear();
                 grouping.choose(values, chosen);

@@ -124,7 +124,8 @@ pub enum ValueRef<'a> {
 /// An author's own type that travels in tuples by reference.
 ///
 /// Inside one worker only a reference moves. A topology of several workers needs [`encode`], and
-/// its reader registered under [`type_name`] (see `codec::ObjectReaders`).
+/// its reader registered under [`type_name`] by `TopologyBuilder::object_reader`; a test finds out
+/// with `topology.testing.always.try.serialize`.
 ///
 /// [`encode`]: SharedObject::encode
 /// [`type_name`]: SharedObject::type_name

@@ -142,9 +142,7 @@ pub fn add_to(app: App) -> App {
 fn build(builder: &mut TopologyBuilder, args: FileReadArgs) -> Result {
     let spout = SpoutArgs { source: Source::choose(args.file)?, acked: !args.unacked };
     builder.conf("topology.max.spout.pending", MAX_PENDING);
-    builder
-        .spout("spout", Named::new("file-read-spout").args(spout))
-        .parallelism(args.spouts);
+    builder.spout("spout", Named::new("file-read-spout").args(spout)).parallelism(args.spouts);
     builder
         .bolt("splitter", Named::new("split-sentence"))
         .parallelism(args.splitters)
