@@ -243,7 +243,7 @@ impl Transfer {
         }
         let ack_stage = |to: &Place| AckStage {
             to: *to,
-            block: Box::default(),
+            block: Block::boxed_for_acks(ACKS_PER_BLOCK),
             class_to_position: Box::new([0; AckStage::CLASSES]),
         };
         let completion = |to: Place| CompletionStage { to, block: None };
@@ -503,7 +503,7 @@ impl Transfer {
 
     #[inline]
     fn spare_block(spare: &mut Vec<Box<Block>>) -> Box<Block> {
-        spare.pop().unwrap_or_default()
+        spare.pop().unwrap_or_else(|| Block::boxed_for_acks(ACKS_PER_BLOCK))
     }
 
     /// Tells a root's spout what its acker has decided; `verdict` is 0 or a [`flag`].

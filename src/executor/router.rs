@@ -122,13 +122,7 @@ pub(crate) enum Routed {
 pub(crate) trait Roots {
     /// Gives the next anchored emission, of task `source`, its root, if it starts a tree, before
     /// its first edge is made.
-    fn begin(
-        &mut self,
-        anchor: &mut Anchor,
-        ids: &mut [MessageId],
-        output: u16,
-        source: TaskId,
-    );
+    fn begin(&mut self, anchor: &mut Anchor, ids: &mut [MessageId], output: u16, source: TaskId);
 
     /// Whether [`Roots::begin`] starts trees, so that their first edges are announced.
     const INIT: u64;
@@ -162,13 +156,7 @@ impl Roots for Starting<'_> {
     const INIT: u64 = flag::INIT;
 
     #[inline]
-    fn begin(
-        &mut self,
-        anchor: &mut Anchor,
-        ids: &mut [MessageId],
-        output: u16,
-        source: TaskId,
-    ) {
+    fn begin(&mut self, anchor: &mut Anchor, ids: &mut [MessageId], output: u16, source: TaskId) {
         let id = std::mem::take(&mut ids[*self.used_ids]);
         *self.used_ids += 1;
         let message = Message { id, emitted_at_ns: self.now.as_nanos(), output };

@@ -76,13 +76,19 @@ pub(crate) struct Cursor {
 }
 
 impl Block {
-    /// An empty block with room for [`BLOCK_TUPLES`] tuples of one value.
+    /// An empty block with room for [`BLOCK_TUPLES`] tuples of one value with one anchor.
     pub fn boxed() -> Box<Self> {
         Box::new(Self {
             headers: Vec::with_capacity(BLOCK_TUPLES),
             values: Vec::with_capacity(BLOCK_TUPLES),
+            anchors: Vec::with_capacity(BLOCK_TUPLES),
             ..Self::default()
         })
+    }
+
+    /// An empty block with room for that many acks or completions.
+    pub fn boxed_for_acks(acks: usize) -> Box<Self> {
+        Box::new(Self { anchors: Vec::with_capacity(acks), ..Self::default() })
     }
 
     /// Whether there is neither a tuple nor an ack in it.
