@@ -5,23 +5,28 @@
 /// Bytes of one payload.
 pub const PAYLOAD_BYTES: usize = 16;
 
-/// The two digits of every byte, 512 bytes that stay in the first-level cache.
-const DIGIT_PAIRS: [[u8; 2]; 256] = digit_pairs();
-
 /// The digits of `n`, most significant first, lower case, with leading zeros.
 ///
 /// # Cost
-/// Eight loads and eight stores, less than a nanosecond; no branch, no allocation. Spreading the
-/// nibbles by shifts and masks took twice as long.
+/// Some thirty operations on registers, about a nanosecond; no branch, no allocation. A table of
+/// digit pairs takes less time to store but stalls whoever reads the digits back as words.
 #[inline(always)]
 #[must_use]
 pub fn payload(n: u64) -> [u8; PAYLOAD_BYTES] {
-    let mut text = [0; PAYLOAD_BYTES];
-    let (pairs, _) = text.as_chunks_mut::<2>();
-    for (pair, byte) in pairs.iter_mut().zip(n.to_be_bytes()) {
-        *pair = DIGIT_PAIRS[usize::from(byte)];
-    }
-    text
+    let digits = u128::from(digits((n >> 32) as u32)) | u128::from(digits(n as u32)) << 64;
+    digits.to_le_bytes()
+}
+
+/// Eight digits, the most significant one in the lowest byte.
+#[inline(always)]
+fn digits(n: u32) -> u64 {
+    let nibbles = u64::from(n);
+    let nibbles = (nibbles << 16 | nibbles) & 0x0000_ffff_0000_ffff;
+    let nibbles = (nibbles << 8 | nibbles) & 0x00ff_00ff_00ff_00ff;
+    let nibbles = (nibbles << 4 | nibbles) & 0x0f0f_0f0f_0f0f_0f0f;
+    let letters = (nibbles + 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101;
+    let to_letters = u64::from(b'a' - b'0' - 10);
+    (nibbles + 0x3030_3030_3030_3030 + letters * to_letters).swap_bytes()
 }
 
 /// The payload, which is checked to be a text as every string in Rust is.
@@ -29,20 +34,9 @@ pub fn payload(n: u64) -> [u8; PAYLOAD_BYTES] {
 #[must_use]
 pub fn checked(n: u64) -> [u8; PAYLOAD_BYTES] {
     let payload = payload(n);
-    let all = payload.iter().fold(0, |all, byte| all | byte);
-    assert!(all < 0x80, "digits are ASCII");
+    let all = u128::from_le_bytes(payload);
+    assert!(all & (u128::MAX / 0xff * 0x80) == 0, "digits are ASCII");
     payload
-}
-
-const fn digit_pairs() -> [[u8; 2]; 256] {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut pairs = [[0; 2]; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        pairs[byte] = [DIGITS[byte >> 4], DIGITS[byte & 0xf]];
-        byte += 1;
-    }
-    pairs
 }
 
 #[cfg(test)]

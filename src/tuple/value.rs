@@ -546,8 +546,10 @@ impl<const LENGTH: usize> AsciiText<LENGTH> {
     #[inline(always)]
     pub fn new(bytes: [u8; LENGTH]) -> Option<Self> {
         const { assert!(LENGTH <= INLINE_BYTES, "an ASCII text has at most 24 bytes") };
-        let all = bytes.iter().fold(0, |all, byte| all | byte);
-        (all < 0x80).then_some(Self(bytes))
+        let (words, rest) = bytes.as_chunks();
+        let all = words.iter().fold(0, |all, word| all | u64::from_le_bytes(*word));
+        let all = rest.iter().fold(all, |all, byte| all | u64::from(*byte));
+        (all & 0x8080_8080_8080_8080 == 0).then_some(Self(bytes))
     }
 
     /// The text.
@@ -567,8 +569,12 @@ impl<const LENGTH: usize> From<AsciiText<LENGTH>> for Value {
     #[inline(always)]
     fn from(text: AsciiText<LENGTH>) -> Self {
         let mut words = [0; 3];
-        for (position, byte) in text.0.into_iter().enumerate() {
-            words[position / 8] |= u64::from(byte) << (8 * (position % 8));
+        let (whole, rest) = text.0.as_chunks();
+        for (word, chunk) in words.iter_mut().zip(whole) {
+            *word = u64::from_le_bytes(*chunk);
+        }
+        for (position, byte) in rest.iter().enumerate() {
+            words[whole.len()] |= u64::from(*byte) << (8 * position);
         }
         let [one, two, three] = words;
         Self(Repr::InlineStr(LENGTH as u8, [one.to_le(), two.to_le(), three.to_le()]))
@@ -699,12 +705,21 @@ mod tests {
 
     #[test]
     fn an_ascii_text_becomes_the_same_value_as_its_str() {
-        let text = AsciiText::new(*b"0123456789abcdef").unwrap();
-        let mut values = Vec::new();
-        text.push_onto(&mut values);
-        assert_eq!(values, [Value::from("0123456789abcdef")]);
-        assert_eq!(Value::from(text), Value::from(text.as_str()));
+        fn check<const LENGTH: usize>(bytes: [u8; LENGTH]) {
+            let text = AsciiText::new(bytes).unwrap();
+            let mut values = Vec::new();
+            text.push_onto(&mut values);
+            assert_eq!(values, [Value::from(text.as_str())]);
+        }
+
+        check(*b"");
+        check(*b"0123456");
+        check(*b"01234567");
+        check(*b"0123456789abcdef");
+        check(*b"0123456789abcdefghi");
+        check(*b"0123456789abcdefghijklmn");
         assert_eq!(AsciiText::new([0x80]), None);
+        assert_eq!(AsciiText::new([b'0', b'1', 0xff, 0, 0, 0, 0, 0, 0]), None);
     }
 
     #[derive(Debug)]
