@@ -28,7 +28,7 @@ use std::collections::VecDeque;
 
 use crate::acker::flag;
 use crate::id::{RootId, TaskId};
-use crate::queue::{Consumer, Producer, Unparker};
+use crate::queue::{Consumer, Producer, Unparker, Wanted};
 use crate::tuple::Anchor;
 use crate::tuple::block::{BLOCK_TUPLES, Block, Kind};
 
@@ -71,6 +71,13 @@ pub(crate) struct Peer {
     pub ring_out: Producer<Box<Block>>,
     pub ring_in: Consumer<Box<Block>>,
     pub unparker: Unparker,
+    /// Whether a link to the peer is starved: written here, read by the peer, which need not wake
+    /// this thread for emptied blocks that nobody waits for.
+    pub credit_wanted: Wanted,
+    /// The same of the peer: written there, read here.
+    pub peer_wants_credit: Wanted,
+    /// Starved links to the peer.
+    starved: u32,
     outbox: VecDeque<Box<Block>>,
     returns: Vec<Box<Block>>,
 }
@@ -80,24 +87,48 @@ impl Peer {
         ring_out: Producer<Box<Block>>,
         ring_in: Consumer<Box<Block>>,
         unparker: Unparker,
+        credit_wanted: Wanted,
+        peer_wants_credit: Wanted,
     ) -> Self {
-        Self { ring_out, ring_in, unparker, outbox: VecDeque::new(), returns: Vec::new() }
+        Self {
+            ring_out,
+            ring_in,
+            unparker,
+            credit_wanted,
+            peer_wants_credit,
+            starved: 0,
+            outbox: VecDeque::new(),
+            returns: Vec::new(),
+        }
     }
 
-    /// Moves what fits into the ring and wakes the peer; true if something moved.
+    /// Moves what fits into the ring and wakes the peer if it needs it; true if something moved.
     fn flush(&mut self) -> bool {
-        let mut moved = false;
+        let (mut moved, mut urgent) = (false, false);
         while let Some(block) = self.outbox.pop_front() {
+            let is_return = block.kind == Kind::Returned;
             if let Err(block) = self.ring_out.push(block) {
                 self.outbox.push_front(block);
+                // A full ring is the peer's to empty, whatever is in it.
+                urgent = true;
                 break;
             }
             moved = true;
+            urgent |= !is_return;
         }
-        if moved {
+        if urgent {
             self.unparker.wake();
+        } else if moved {
+            self.unparker.wake_if(&self.peer_wants_credit);
         }
         moved
+    }
+
+    /// Counts a link that became starved, or (`-1`) that is so no longer.
+    fn count_starved(&mut self, change: i32) {
+        self.starved = self.starved.wrapping_add_signed(change);
+        // The parker's fence orders this before the last look at the ring.
+        self.credit_wanted.set(self.starved > 0);
     }
 }
 
@@ -290,8 +321,24 @@ impl Transfer {
         let state = &mut self.links[link as usize];
         if state.current.is_none() {
             state.current = Self::take_credit(state, self.thread, link);
+            if state.current.is_none() {
+                self.starve(link);
+            }
         }
-        state.current.as_deref_mut()
+        self.links[link as usize].current.as_deref_mut()
+    }
+
+    /// Notes that a link's emitter waits for a block to come home.
+    #[cold]
+    fn starve(&mut self, link: u32) {
+        let state = &mut self.links[link as usize];
+        if !state.starved {
+            state.starved = true;
+            let to = state.to.thread;
+            if to != self.thread {
+                self.peer(to).count_starved(1);
+            }
+        }
     }
 
     /// Sends the link's current block if it is full.
@@ -308,7 +355,10 @@ impl Transfer {
     pub fn send_block(&mut self, link: u32, block: &mut Box<Block>) -> bool {
         self.send(link);
         let state = &mut self.links[link as usize];
-        let Some(credit) = Self::take_credit(state, self.thread, link) else { return false };
+        let Some(credit) = Self::take_credit(state, self.thread, link) else {
+            self.starve(link);
+            return false;
+        };
         let mut full = std::mem::replace(block, credit);
         full.home = self.thread;
         full.link = link;
@@ -327,7 +377,9 @@ impl Transfer {
             + (state.limit - state.allocated) as usize
             + usize::from(state.current.is_some())
             > held;
-        state.starved |= !fits;
+        if !fits {
+            self.starve(link);
+        }
         fits
     }
 
@@ -337,7 +389,6 @@ impl Transfer {
             return Some(block);
         }
         if state.allocated == state.limit {
-            state.starved = true;
             return None;
         }
         state.allocated += 1;
@@ -395,11 +446,15 @@ impl Transfer {
         block.kind = Kind::Tuples;
         match self.links.get_mut(block.link as usize) {
             Some(link) => {
+                link.free.push(block);
                 if link.starved {
                     link.starved = false;
                     self.ready.insert(link.emitter_slot);
+                    let to = link.to.thread;
+                    if to != self.thread {
+                        self.peer(to).count_starved(-1);
+                    }
                 }
-                link.free.push(block);
             }
             None => self.spare.push(block),
         }

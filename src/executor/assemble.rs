@@ -22,7 +22,7 @@ use crate::conf::{ComponentThread, TopologyConf};
 use crate::counter::ExecutorCounts;
 use crate::grouping::Grouper;
 use crate::id::{ComponentId, ExecutorId, RootId, StreamId, TaskId};
-use crate::queue::{Parker, ring};
+use crate::queue::{Parker, Wanted, ring};
 use crate::spout::SpoutCollector;
 use crate::topology::{ACKER, Component, Input, Role, TaskPlan, Topology, is_feedback};
 use crate::transfer::{Directory, Peer, Place, RING_BLOCKS, Transfer, blocks_of};
@@ -226,8 +226,16 @@ fn lay_rings(threads: usize, signals: &[Arc<ThreadSignal>]) -> Vec<Vec<Option<Pe
             let (to_other, from_one) = ring(RING_BLOCKS);
             let (to_one, from_other) = ring(RING_BLOCKS);
             let unparker = |thread: usize| signals[thread].unparker.clone();
-            peers[one][other] = Some(Peer::new(to_other, from_other, unparker(other)));
-            peers[other][one] = Some(Peer::new(to_one, from_one, unparker(one)));
+            let (one_wants, other_wants) = (Wanted::new(), Wanted::new());
+            peers[one][other] = Some(Peer::new(
+                to_other,
+                from_other,
+                unparker(other),
+                one_wants.clone(),
+                other_wants.clone(),
+            ));
+            peers[other][one] =
+                Some(Peer::new(to_one, from_one, unparker(one), other_wants, one_wants));
         }
     }
     peers

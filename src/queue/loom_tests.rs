@@ -2,7 +2,7 @@
 
 use loom::thread;
 
-use super::{Parker, ring};
+use super::{Parker, Wanted, ring};
 
 #[test]
 fn a_ring_passes_every_item_once_and_in_order() {
@@ -94,5 +94,31 @@ fn two_wakers_cannot_cancel_each_other_out() {
         }
         first.join().unwrap();
         second.join().unwrap();
+    });
+}
+
+/// A sleeper that wants nothing may be left asleep; one that wants the item must get it.
+#[test]
+fn what_a_sleeper_wants_wakes_it() {
+    loom::model(|| {
+        let (mut producer, mut consumer) = ring(2);
+        let (parker, unparker) = Parker::new();
+        let wanted = Wanted::new();
+        let seen = wanted.clone();
+        let waker = thread::spawn(move || {
+            producer.push(1).unwrap();
+            unparker.wake_if(&seen);
+        });
+        let item = loop {
+            match consumer.pop() {
+                Some(item) => break item,
+                None => {
+                    wanted.set(true);
+                    parker.park(None, || consumer.is_empty());
+                }
+            }
+        };
+        assert_eq!(item, 1);
+        waker.join().unwrap();
     });
 }

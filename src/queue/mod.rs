@@ -17,5 +17,5 @@ mod sync;
 #[cfg(all(test, loom))]
 mod loom_tests;
 
-pub(crate) use parker::{Parker, Unparker};
+pub(crate) use parker::{Parker, Unparker, Wanted};
 pub(crate) use ring::{Consumer, Producer, ring};

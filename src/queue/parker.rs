@@ -14,7 +14,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use super::sync::{Arc, AtomicU32, Ordering, Thread, fence, thread};
+use super::sync::{Arc, AtomicBool, AtomicU32, Ordering, Thread, fence, thread};
 
 const AWAKE: u32 = 0;
 const ASLEEP: u32 = 1;
@@ -37,6 +37,23 @@ pub(crate) struct Parker {
 #[derive(Debug, Clone)]
 pub(crate) struct Unparker {
     shared: Arc<Shared>,
+}
+
+/// Whether a sleeper wants what [`Unparker::wake_if`] is called for; clones are the same wish.
+#[derive(Debug, Clone)]
+pub(crate) struct Wanted(Arc<AtomicBool>);
+
+impl Wanted {
+    /// Not wanted so far.
+    pub fn new() -> Self {
+        Self(Arc::new(AtomicBool::new(false)))
+    }
+
+    /// Set by the sleeper alone, before it sleeps.
+    #[inline]
+    pub fn set(&self, wanted: bool) {
+        self.0.store(wanted, Ordering::Relaxed);
+    }
 }
 
 impl Parker {
@@ -84,6 +101,19 @@ impl Unparker {
     pub fn wake(&self) {
         fence(Ordering::SeqCst);
         if self.shared.state.load(Ordering::Relaxed) == ASLEEP {
+            self.wake_sleeper();
+        }
+    }
+
+    /// As [`Unparker::wake`], but leaves a sleeper alone that has not said that it wants what the
+    /// caller published.
+    ///
+    /// The owner sets `wanted` before it sleeps; it then either sees what was published, or the
+    /// caller sees `wanted`.
+    #[inline]
+    pub fn wake_if(&self, wanted: &Wanted) {
+        fence(Ordering::SeqCst);
+        if wanted.0.load(Ordering::Relaxed) && self.shared.state.load(Ordering::Relaxed) == ASLEEP {
             self.wake_sleeper();
         }
     }

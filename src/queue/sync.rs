@@ -5,14 +5,14 @@
 pub(super) use loom::{
     cell::UnsafeCell,
     sync::Arc,
-    sync::atomic::{AtomicU32, AtomicUsize, Ordering, fence},
+    sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence},
     thread::{self, Thread},
 };
 
 #[cfg(not(loom))]
 pub(super) use std::{
     sync::Arc,
-    sync::atomic::{AtomicU32, AtomicUsize, Ordering, fence},
+    sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence},
     thread::{self, Thread},
 };
 
