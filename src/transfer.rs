@@ -308,12 +308,6 @@ impl Transfer {
         self.links.len() as u32 - 1
     }
 
-    /// A random edge id.
-    #[inline]
-    pub fn next_edge(&mut self) -> u64 {
-        self.edges.next()
-    }
-
     /// The block that takes a link's next tuple; none if the link has no credit left, and then the
     /// emitter becomes ready when a block comes home.
     #[inline]
@@ -463,13 +457,7 @@ impl Transfer {
     /// XORs an edge into a tree, on its way to the tree's acker.
     #[inline]
     pub fn ack(&mut self, root: u64, edge: u64) {
-        let task = RootId::of(root).spout_task();
-        let Some(&acker) = self.task_to_acker.get(usize::from(task.0)) else { return };
-        if let Some(stage) = self.acks.get_mut(usize::from(acker))
-            && stage.add(root, edge)
-        {
-            self.send_acks(usize::from(acker));
-        }
+        self.ack_all(&[Anchor { root, edge }]);
     }
 
     /// XORs each anchor's edge into its tree.
@@ -489,7 +477,7 @@ impl Transfer {
         }
     }
 
-    /// Gives each anchor with a root an edge and XORs it into the tree; `init` is a flag or 0.
+    /// Gives each anchor whose tree is kept a new edge and XORs it into the tree; `init` is a flag or 0.
     #[inline]
     pub fn make_edges(&mut self, anchors: &mut [Anchor], init: u64) {
         let mut start = 0;

@@ -293,12 +293,7 @@ impl Router {
                 tally.sent += 1;
                 return;
             }
-            for anchor in &mut *anchors {
-                if anchor.root != 0 {
-                    anchor.edge = transfer.next_edge();
-                    transfer.ack(anchor.root | R::INIT, anchor.edge);
-                }
-            }
+            transfer.make_edges(anchors, R::INIT);
             let block = transfer.room(receiver.link).expect("there was room before");
             block.values.extend(values.iter_mut().map(std::mem::take));
             let before = block.anchors.len();
@@ -446,12 +441,7 @@ impl Router {
     ) {
         let header = staging.block.headers[self.cursor.tuple];
         let staged = &mut *staging.block;
-        for anchor in &mut staged.anchors[anchors.clone()] {
-            if anchor.root != 0 {
-                anchor.edge = transfer.next_edge();
-                transfer.ack(anchor.root, anchor.edge);
-            }
-        }
+        transfer.make_edges(&mut staged.anchors[anchors.clone()], 0);
         let block = transfer.room(receiver.link).expect("the caller found room");
         let values = self.cursor.value..self.cursor.value + usize::from(header.len);
         if self.sent + 1 == self.receivers.len() {
