@@ -18,6 +18,10 @@ pub struct ComponentId(SmolStr);
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StreamId(SmolStr);
 
+/// A supervisor, by the id it gave itself. Storm's wire calls it a node.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SupervisorId(SmolStr);
+
 /// The stream that `emit` uses when none is named.
 pub const DEFAULT_STREAM: &str = "default";
 
@@ -27,11 +31,6 @@ macro_rules! name {
             /// The name as text.
             pub fn as_str(&self) -> &str {
                 &self.0
-            }
-
-            /// Whether Storm or this runtime owns the name: it begins with `__` or `$`.
-            pub fn is_reserved(&self) -> bool {
-                self.0.starts_with("__") || self.0.starts_with('$')
             }
         }
 
@@ -85,8 +84,22 @@ macro_rules! name {
     };
 }
 
+macro_rules! may_be_reserved {
+    ($type:ident) => {
+        impl $type {
+            /// Whether Storm or this runtime owns the name: it begins with `__` or `$`.
+            pub fn is_reserved(&self) -> bool {
+                self.0.starts_with("__") || self.0.starts_with('$')
+            }
+        }
+    };
+}
+
 name!(ComponentId);
 name!(StreamId);
+name!(SupervisorId);
+may_be_reserved!(ComponentId);
+may_be_reserved!(StreamId);
 
 impl Default for StreamId {
     fn default() -> Self {

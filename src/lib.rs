@@ -21,9 +21,9 @@
 //!
 //! | floor | module | what lives there |
 //! |---|---|---|
-//! | 0 | `id`, `clock` | identifiers as newtypes; the only place that reads time |
+//! | 0 | `id`, `clock`, `text_cases` | identifiers as newtypes; the only place that reads time; tests as text |
 //! | 1 | `conf`, `counter`, `tuple`, `queue` | Storm's configuration keys parsed once; everything that is counted; tuples, values, blocks and their wire codec; rings between threads and the one place where a thread may sleep (the only `unsafe`) |
-//! | 2 | `component`, `acker` | what spouts and bolts share: declaration, context, errors, metrics; the XOR ledger, pure |
+//! | 2 | `component`, `acker`, `assignment` | what spouts and bolts share: declaration, context, errors, metrics; the XOR ledger, pure; executor → slot |
 //! | 3 | `spout`, `bolt` | the traits that authors implement, and their collectors |
 //! | 4 | `topology` | builder, validation, component → tasks → executors |
 //! | 5 | `grouping`, `window` | a grouping compiled against its target tasks; windows and watermarks, pure, and the windowed bolt |
@@ -33,6 +33,7 @@
 //! | 9 | `app` | a topology binary: run and describe, by its first argument |
 
 pub mod app;
+pub mod assignment;
 pub mod bolt;
 pub mod clock;
 pub mod component;
@@ -51,6 +52,8 @@ mod acker;
 mod counter;
 mod executor;
 mod queue;
+#[cfg(test)]
+mod text_cases;
 mod transfer;
 
 pub use counter::Latencies;

@@ -56,10 +56,10 @@ mod tests {
     //! go through a watermark tracker, `watermark` sets the watermark by hand.
 
     use std::fmt::Write;
-    use std::path::Path;
     use std::time::Duration;
 
     use super::*;
+    use crate::text_cases;
 
     /// Either kind of window, over named events.
     enum Subject {
@@ -77,32 +77,22 @@ mod tests {
         check("event.txt", include_str!("../../tests/data/window/event.txt"));
     }
 
-    /// Runs all cases of a file; with `UPDATE=1` in the environment rewrites it instead.
     #[track_caller]
     fn check(file: &str, text: &str) {
-        let cases: Vec<String> = text.trim_end().split("\n\n").map(run_case).collect();
-        let actual = cases.join("\n\n") + "\n";
-        if std::env::var_os("UPDATE").is_some() {
-            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/window");
-            std::fs::write(folder.join(file), actual).unwrap();
-        } else {
-            assert_eq!(actual, text, "{file}: run with UPDATE=1 if the change is meant");
-        }
+        text_cases::check(&format!("window/{file}"), text, run_case);
     }
 
-    /// The case with the output that its calls really have.
-    fn run_case(case: &str) -> String {
-        let calls: Vec<&str> = case.lines().take_while(|line| *line != "----").collect();
-        let mut out = calls.join("\n") + "\n----\n";
+    /// What the calls of one case lead to.
+    fn run_case(calls: &[&str]) -> String {
+        let mut out = String::new();
         let mut subject = None;
-        for line in calls.iter().filter(|line| !line.starts_with('#')) {
+        for line in calls {
             let words: Vec<&str> = line.split_whitespace().collect();
             match &mut subject {
                 None => subject = Some(parse_subject(&words)),
                 Some(subject) => subject.call(&words, &mut out),
             }
         }
-        out.truncate(out.trim_end().len());
         out
     }
 
