@@ -2,7 +2,8 @@
 //!
 //! Somebody who writes a topology sets keys in a [`Conf`]; the runtime makes a [`TopologyConf`] of
 //! it, which has a typed field for each key that it reads, or refuses it with all errors at once.
-//! [`keys::ALL`] is the one table of what exists.
+//! [`keys::TOPOLOGY`] is the table of what exists; it stands in `nimbus_client::conf`, since clients
+//! and daemons read by it too.
 //!
 //! ```
 //! use storm_runtime::conf::{Conf, TopologyConf};
@@ -26,19 +27,16 @@
 
 use serde_json::{Map, Value};
 
-mod error;
-pub mod keys;
-mod nearest;
-mod reader;
 mod topology;
 mod wait;
 
 #[cfg(test)]
 mod tests;
 
-pub(crate) use nearest::nearest;
+pub(crate) use nimbus_client::conf::nearest;
+use nimbus_client::conf::{Key, Reader, Scope, known_key};
 
-pub use error::{ConfError, ConfErrors, ConfWarning};
+pub use nimbus_client::conf::{ConfError, ConfErrors, ConfWarning, keys};
 pub use topology::{ComponentThread, TopologyConf, WindowConf};
 pub use wait::{Wait, WaitProfile};
 

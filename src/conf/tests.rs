@@ -45,7 +45,7 @@ fn nothing_set_gives_storms_defaults() {
 
 #[test]
 fn null_means_not_set() {
-    let everything: Conf = keys::ALL.iter().map(|key| (key.name, Value::Null)).collect();
+    let everything: Conf = keys::TOPOLOGY.iter().map(|key| (key.name, Value::Null)).collect();
     let conf = TopologyConf::try_from(everything).expect("null is accepted everywhere");
     assert_eq!(conf.workers, 1);
     assert_eq!(conf.acker_executors, 1);
@@ -123,7 +123,7 @@ fn all_errors_are_told_at_once_and_each_once() {
 
 #[test]
 fn every_key_of_the_table_is_checked() {
-    for key in keys::ALL {
+    for key in keys::TOPOLOGY {
         let errors = check_refused(json!({key.name: {"no": "key takes an object"}}));
         assert_eq!(errors.len(), 1, "{errors:#?}");
         assert!(errors[0].starts_with(key.name), "{errors:#?}");
@@ -308,4 +308,25 @@ fn a_conf_is_built_by_name_or_by_key_and_the_last_value_counts() {
     assert_eq!((parsed.workers, parsed.debug), (2, true));
     assert_eq!(parsed.as_map(), conf.as_map());
     assert_eq!(Conf::from(conf.clone().into_map()), conf);
+}
+
+#[test]
+fn the_documentation_shows_the_tables_of_keys() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/configuration.md");
+    let text = std::fs::read_to_string(path).expect("the page is there");
+    let (before, rest) = text.split_once("| key |").expect("the page has the topologies' table");
+    let (_, between) = rest.split_once("|\n\n").expect("a text follows the table");
+    let (between, _) = between.split_once("| key |").expect("the page has the cluster's table");
+    let expected = format!(
+        "{before}{}\n{between}{}",
+        keys::markdown(keys::TOPOLOGY),
+        keys::markdown(keys::CLUSTER)
+    );
+    #[expect(clippy::disallowed_methods, reason = "a test that can rewrite what it checks")]
+    let update = std::env::var("UPDATE").is_ok_and(|value| value == "1");
+    if update {
+        std::fs::write(path, &expected).expect("the page can be written");
+    } else {
+        assert_eq!(text, expected, "UPDATE=1 rewrites docs/configuration.md");
+    }
 }

@@ -4,11 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::error::{ConfErrors, ConfWarning};
-use super::keys::{self, Scope};
-use super::nearest;
-use super::reader::Reader;
 use super::wait::{self, Wait, WaitProfile};
+use super::{ConfErrors, ConfWarning, Reader, Scope, keys, known_key};
 
 /// Which thread runs the executors of a component.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -91,6 +88,8 @@ pub struct TopologyConf {
     pub backpressure_wait: Wait,
     /// Waiting of the worker's threads: as set, else the most eager of the three above.
     pub wait_profile: WaitProfile,
+    /// Silence after which a worker counts as dead; `None` leaves it to the supervisor.
+    pub worker_timeout: Option<Duration>,
     /// Threads that run executors; `None` is one per core.
     pub worker_threads: Option<u32>,
     /// Thread for the component's executors.
@@ -199,6 +198,7 @@ impl TopologyConf {
             wait_profile: reader
                 .word(&keys::WORKER_WAIT_PROFILE, WaitProfile::from_word)
                 .unwrap_or(most_eager),
+            worker_timeout: reader.span_if_set(&keys::WORKER_TIMEOUT),
             worker_threads: reader.count_if_set(&keys::WORKER_THREADS),
             component_thread: reader
                 .word(&keys::COMPONENT_THREAD, ComponentThread::from_word)
@@ -259,7 +259,7 @@ fn misspelt(set: &Map<String, Value>) -> Vec<ConfWarning> {
     set.keys()
         .filter(|key| key.starts_with("topology.") && !keys::is_known(key))
         .filter_map(|key| {
-            let nearest = nearest::known_key(key)?;
+            let nearest = known_key(key)?;
             Some(ConfWarning::Misspelt { key: key.clone(), nearest })
         })
         .collect()

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use super::keys::{self, Key};
-use super::reader::Reader;
+use super::{Key, Reader, keys};
 
 /// How a thread with nothing to do waits, from the least eager to the most.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -11,6 +11,8 @@ const WALLED_OFF: [&str; 5] = ["cluster", "nimbus_client", "zookeeper", "thrift"
 /// First floor that may talk to Nimbus, and the one place below that translates to its types.
 const DAEMON_FLOOR: usize = 7;
 const THRIFT: &str = "src/topology/thrift";
+/// The keys and their table, which clients share.
+const CONF: &str = "src/conf/";
 
 /// The folder that may hold `unsafe`.
 const UNSAFE: &str = "src/queue/";
@@ -67,8 +69,11 @@ fn wall(source: &Source, module: &str, floor: Option<usize>, name: &str) -> Opti
     if name == "nimbus_client"
         && floor.is_some_and(|floor| floor < DAEMON_FLOOR)
         && !source.path.starts_with(THRIFT)
+        && !source.path.starts_with(CONF)
     {
-        return Some("below the daemons only topology::thrift names `nimbus_client`".to_owned());
+        return Some(
+            "below the daemons only topology::thrift and conf name `nimbus_client`".to_owned(),
+        );
     }
     if name == "unsafe" && !source.path.starts_with(UNSAFE) {
         return Some(format!("`unsafe` stands only below {UNSAFE}"));
@@ -154,11 +159,12 @@ mod tests {
     }
 
     #[test]
-    fn nimbus_client_has_one_place_below_the_daemons() {
-        let told = "only topology::thrift";
+    fn nimbus_client_has_two_places_below_the_daemons() {
+        let told = "only topology::thrift and conf";
         check(broken_walls, "src/topology/spec.rs", "use nimbus_client::X;", &[told]);
         check(broken_walls, "src/topology/thrift.rs", "use nimbus_client::X;", &[]);
         check(broken_walls, "src/topology/thrift/read.rs", "use nimbus_client::X;", &[]);
+        check(broken_walls, "src/conf/mod.rs", "use nimbus_client::conf::X;", &[]);
         check(broken_walls, "src/worker/mod.rs", "use nimbus_client::X;", &[]);
     }
 

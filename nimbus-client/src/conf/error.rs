@@ -33,11 +33,13 @@ pub enum ConfError {
 }
 
 impl ConfError {
-    pub(super) fn wrong_type(key: &str, found: &Value, accepted: String) -> Self {
+    /// A value of another form than the key asks for.
+    pub fn wrong_type(key: &str, found: &Value, accepted: String) -> Self {
         Self::WrongType { key: key.to_owned(), found: quote(found), accepted }
     }
 
-    pub(super) fn out_of_range(key: &str, found: &Value, accepted: String) -> Self {
+    /// A value of the right form outside of what is accepted.
+    pub fn out_of_range(key: &str, found: &Value, accepted: String) -> Self {
         Self::OutOfRange { key: key.to_owned(), found: quote(found), accepted }
     }
 
@@ -78,12 +80,22 @@ impl std::error::Error for ConfErrors {}
 /// Something in a conf that is legal and probably not meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConfWarning {
-    /// A `topology.*` key that nobody knows, close to one that is known.
+    /// A key that nobody knows, close to one that is known.
     Misspelt {
         /// The key as it is written.
         key: String,
         /// The known key next to it.
         nearest: &'static str,
+    },
+    /// A key that nobody knows in a namespace of Storm's, close to none.
+    Unknown {
+        /// The key as it is written.
+        key: String,
+    },
+    /// A topology sets a key that only daemons and clients read; it is not heard.
+    NotPerTopology {
+        /// The key.
+        key: &'static str,
     },
     /// A component sets a key that only the topology may set; it is not heard.
     NotPerComponent {
@@ -97,6 +109,10 @@ impl fmt::Display for ConfWarning {
         match self {
             Self::Misspelt { key, nearest } => {
                 write!(f, "{key} is not a known key: did you mean {nearest}?")
+            }
+            Self::Unknown { key } => write!(f, "{key} is not a known key: nothing reads it"),
+            Self::NotPerTopology { key } => {
+                write!(f, "{key} is not heard from a topology: set it in the cluster's storm.yaml")
             }
             Self::NotPerComponent { key } => {
                 write!(f, "{key} is not heard from a component: set it in the topology's conf")

@@ -3,8 +3,8 @@
 use super::keys;
 
 /// The known key that `written` was probably meant to be.
-pub(super) fn known_key(written: &str) -> Option<&'static str> {
-    let read = keys::ALL.iter().map(|key| key.name);
+pub fn known_key(written: &str) -> Option<&'static str> {
+    let read = keys::all().map(|key| key.name);
     nearest(written, read.chain(keys::UNREAD.iter().copied()))
 }
 
@@ -12,7 +12,7 @@ pub(super) fn known_key(written: &str) -> Option<&'static str> {
 ///
 /// Near means at most three edits, and no more than half of a short name, or one edit in eight
 /// characters of a long one. Of two names equally near, the first by the alphabet wins.
-pub(crate) fn nearest<'a>(written: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(written: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let limit = (written.len() / 8).max(3).min(written.len().div_ceil(2));
     names
         .filter(|name| name.len().abs_diff(written.len()) <= limit)
