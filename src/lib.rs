@@ -26,7 +26,7 @@
 //! | 2 | `component`, `acker`, `assignment` | what spouts and bolts share: declaration, context, errors, metrics; the XOR ledger, pure; executor → slot |
 //! | 3 | `spout`, `bolt` | the traits that authors implement, and their collectors |
 //! | 4 | `topology` | builder, validation, component → tasks → executors |
-//! | 5 | `grouping`, `window` | a grouping compiled against its target tasks; windows and watermarks, pure, and the windowed bolt |
+//! | 5 | `grouping`, `window`, `scheduler` | a grouping compiled against its target tasks; windows and watermarks, pure, and the windowed bolt; (topologies, slots, old) → new assignments, pure |
 //! | 6 | `transfer` | tuples and acks to executors of this and of other threads |
 //! | 7 | `executor` | the duty cycle of spouts, bolts and ackers, and their placement on threads |
 //! | 8 | `local`, `measured` | `LocalCluster` with a real or a simulated clock, and `complete_topology`; what only the benches see |
@@ -43,6 +43,8 @@ pub mod id;
 pub mod local;
 #[doc(hidden)]
 pub mod measured;
+#[cfg(feature = "daemons")]
+pub mod scheduler;
 pub mod spout;
 pub mod topology;
 pub mod tuple;
