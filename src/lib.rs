@@ -23,7 +23,7 @@
 //! |---|---|---|
 //! | 0 | `id`, `clock`, `text_cases` | identifiers as newtypes; the only place that reads time; tests as text |
 //! | 1 | `conf`, `counter`, `tuple`, `queue` | Storm's configuration keys parsed once; everything that is counted; tuples, values, blocks and their wire codec; rings between threads and the one place where a thread may sleep (the only `unsafe`) |
-//! | 2 | `component`, `acker`, `assignment` | what spouts and bolts share: declaration, context, errors, metrics; the XOR ledger, pure; executor → slot |
+//! | 2 | `component`, `acker`, `assignment`, `server` | what spouts and bolts share: declaration, context, errors, metrics; the XOR ledger, pure; executor → slot; the Thrift server frame of the daemons |
 //! | 3 | `spout`, `bolt` | the traits that authors implement, and their collectors |
 //! | 4 | `topology` | builder, validation, component → tasks → executors |
 //! | 5 | `grouping`, `window`, `scheduler` | a grouping compiled against its target tasks; windows and watermarks, pure, and the windowed bolt; (topologies, slots, old) → new assignments, pure |
@@ -45,6 +45,8 @@ pub mod local;
 pub mod measured;
 #[cfg(feature = "daemons")]
 pub mod scheduler;
+#[cfg(feature = "daemons")]
+pub mod server;
 pub mod spout;
 pub mod topology;
 pub mod tuple;
