@@ -23,6 +23,9 @@ const REQUIRED: [&str; 9] = [
 /// What a repository needs besides; names with a leading dot are free.
 const ALLOWED: [&str; 4] = ["Cargo.lock", "LICENSE", "docs", "examples"];
 
+/// Folders whose Rust files are recorded or generated.
+const NOT_WRITTEN: [&str; 2] = ["tests/fixtures/", "nimbus-client/src/generated/"];
+
 /// Packages that a package must not depend on.
 const NO_DEPENDENCY: [(&str, &[&str]); 3] = [
     ("Cargo.toml", &["topologies", "swarm"]),
@@ -94,12 +97,11 @@ impl Repository {
         self.entries("").into_iter().collect()
     }
 
-    /// All Rust files; those of the fixtures are data.
+    /// All Rust files that somebody wrote; those of the fixtures are data.
     pub fn rust(&self) -> Vec<Source> {
-        let files = self
-            .texts
-            .iter()
-            .filter(|(path, _)| path.ends_with(".rs") && !path.starts_with("tests/fixtures/"));
+        let files = self.texts.iter().filter(|(path, _)| {
+            path.ends_with(".rs") && !NOT_WRITTEN.iter().any(|folder| path.starts_with(folder))
+        });
         let parse = |(path, text): &(String, String)| {
             Source::parse(path, text).unwrap_or_else(|error| panic!("{path}: {error}"))
         };
