@@ -8,11 +8,11 @@ use crate::table::Floors;
 const DATA_PLANE: [&str; 5] = ["queue", "grouping", "transfer", "executor", "acker"];
 const WALLED_OFF: [&str; 5] = ["cluster", "nimbus_client", "zookeeper", "thrift", "tokio"];
 
-/// First floor that may talk to Nimbus, and the one place below that translates to its types.
+/// First floor that may talk to Nimbus.
 const DAEMON_FLOOR: usize = 7;
-const THRIFT: &str = "src/topology/thrift";
-/// The keys and their table, which clients share.
-const CONF: &str = "src/conf/";
+/// The places below that know its types: clients share the configuration keys, and the shared state
+/// and the blob store hold Storm's structs.
+const THRIFT: [&str; 4] = ["src/topology/thrift", "src/conf/", "src/cluster/", "src/blobstore/"];
 
 /// The folder that may hold `unsafe`.
 const UNSAFE: &str = "src/queue/";
@@ -68,12 +68,9 @@ fn wall(source: &Source, module: &str, floor: Option<usize>, name: &str) -> Opti
     }
     if name == "nimbus_client"
         && floor.is_some_and(|floor| floor < DAEMON_FLOOR)
-        && !source.path.starts_with(THRIFT)
-        && !source.path.starts_with(CONF)
+        && !THRIFT.iter().any(|place| source.path.starts_with(place))
     {
-        return Some(
-            "below the daemons only topology::thrift and conf name `nimbus_client`".to_owned(),
-        );
+        return Some(format!("below the daemons only {} name `nimbus_client`", THRIFT.join(", ")));
     }
     if name == "unsafe" && !source.path.starts_with(UNSAFE) {
         return Some(format!("`unsafe` stands only below {UNSAFE}"));
@@ -89,7 +86,7 @@ mod tests {
 //! |---|---|---|
 //! | 0 | `id` | |
 //! | 2 | `queue`, `acker` | |
-//! | 3 | `topology` | |
+//! | 3 | `topology`, `cluster` | |
 //! | 7 | `worker` | |
 ";
 
@@ -159,11 +156,12 @@ mod tests {
     }
 
     #[test]
-    fn nimbus_client_has_two_places_below_the_daemons() {
-        let told = "only topology::thrift and conf";
+    fn nimbus_client_has_few_places_below_the_daemons() {
+        let told = "only src/topology/thrift, src/conf/, src/cluster/";
         check(broken_walls, "src/topology/spec.rs", "use nimbus_client::X;", &[told]);
         check(broken_walls, "src/topology/thrift.rs", "use nimbus_client::X;", &[]);
         check(broken_walls, "src/topology/thrift/read.rs", "use nimbus_client::X;", &[]);
+        check(broken_walls, "src/cluster/paths.rs", "use nimbus_client::X;", &[]);
         check(broken_walls, "src/conf/mod.rs", "use nimbus_client::conf::X;", &[]);
         check(broken_walls, "src/worker/mod.rs", "use nimbus_client::X;", &[]);
     }
