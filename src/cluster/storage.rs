@@ -62,7 +62,7 @@ pub trait StateStorage: Send + Sync {
     /// [`may_have_taken_effect`](StateError::may_have_taken_effect) says otherwise.
     fn multi(&self, ops: &[Op], durability: Durability) -> Result<Vec<OpResult>, MultiError>;
 
-    /// Waits until all that was acknowledged to anybody before is visible to this session's reads.
+    /// Waits until all that was acknowledged to anybody before is visible to this one's reads.
     ///
     /// # Errors
     /// The session has ended.
@@ -165,8 +165,8 @@ impl dyn StateStorage + '_ {
         Err(StateError::NoNode { path: path.to_owned() })
     }
 
-    /// Sets the data of an ephemeral node of this session; one that another session left behind is
-    /// replaced, so that the node lives as long as this session.
+    /// Sets the data of an ephemeral node that belongs to the caller; one that another session left behind is
+    /// replaced, so that the node lives as long as the caller's session.
     ///
     /// # Errors
     /// The folder is missing, the node has children, or the session has ended.

@@ -15,6 +15,8 @@ use storm_runtime::cluster::{
 const PATIENCE: Duration = Duration::from_secs(20);
 
 type Case = fn(&Place<'_>);
+/// Tells whether an error is the one that a case is about.
+type IsExpected = fn(&StateError) -> bool;
 
 /// All cases with their names.
 const CASES: &[(&str, Case)] = &[
@@ -262,7 +264,7 @@ fn a_multi_happens_in_whole(place: &Place<'_>) {
 fn a_failed_multi_leaves_nothing(place: &Place<'_>) {
     let a = place.make("a");
     let before = place.session.get(&a, None).expect("it is there");
-    let failing: [(Op, fn(&StateError) -> bool); 5] = [
+    let failing: [(Op, IsExpected); 5] = [
         (Op::check(&a, Expected::Version(9)), |e| matches!(e, StateError::BadVersion { .. })),
         (Op::set(place.path("no"), "", Expected::Any), |e| e.is_no_node()),
         (Op::check(place.path("no"), Expected::Any), |e| e.is_no_node()),
@@ -447,7 +449,8 @@ fn an_ephemeral_put_takes_over(place: &Place<'_>) {
     assert_eq!(other.get(&path, None).expect("it is there").1.version, 1);
     place.session.put_ephemeral(&path, b"mine").expect("it can be replaced");
     other.close();
-    let (data, stat) = place.session.get(&path, None).expect("it lives as long as this session");
+    let (data, stat) =
+        place.session.get(&path, None).expect("it lives as long as the one that took over");
     assert_eq!((data.as_slice(), stat.is_own), (&b"mine"[..], true));
 }
 
