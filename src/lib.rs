@@ -29,7 +29,7 @@
 //! | 5 | `grouping`, `window`, `scheduler`, `cluster` | a grouping compiled against its target tasks; windows and watermarks, pure, and the windowed bolt; (topologies, slots, old) → new assignments, pure; the shared state and every path in it (feature `daemons`) |
 //! | 6 | `transfer` | tuples and acks to executors of this and of other threads |
 //! | 7 | `executor` | the duty cycle of spouts, bolts and ackers, and their placement on threads |
-//! | 8 | `local`, `measured` | `LocalCluster` with a real or a simulated clock, and `complete_topology`; what only the benches see |
+//! | 8 | `local`, `measured`, `nimbus` | `LocalCluster` with a real or a simulated clock, and `complete_topology`; what only the benches see; Nimbus' decisions |
 //! | 9 | `app` | a topology binary: run and describe, by its first argument |
 
 pub mod app;
@@ -45,6 +45,8 @@ pub mod id;
 pub mod local;
 #[doc(hidden)]
 pub mod measured;
+#[cfg(feature = "daemons")]
+pub mod nimbus;
 #[cfg(feature = "daemons")]
 pub mod scheduler;
 #[cfg(feature = "daemons")]
