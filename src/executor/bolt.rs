@@ -16,7 +16,7 @@ use crate::counter::ExecutorCounts;
 use crate::id::TaskId;
 use crate::topology::{BoltFactory, BoltInstance};
 use crate::transfer::Transfer;
-use crate::tuple::block::{BLOCK_TUPLES, Block, Cursor};
+use crate::tuple::block::{BLOCK_TUPLES, Block, Cursor, are_of_stream};
 use crate::tuple::{Keeper, Tuple, TupleRef, Value};
 
 /// Blocks that a bolt processes before other executors of its thread have their turn.
@@ -216,23 +216,25 @@ impl BoltExecutor {
         let block = &*input.block;
         let reports = &mut self.collector.reports;
         let mut out = BasicCollector { anchors: &[], staging, reports, now };
-        let mut cursor = input.next;
-        while cursor.tuple < block.headers.len() && out.staging.len() < BLOCK_TUPLES {
-            let after = block.after(cursor);
-            let tuple = block.view(cursor, after, &self.keeper.schema);
+        let mut walk = block.walk(input.next, &self.keeper.schema);
+        let mut position = input.next.tuple;
+        self.staged_before = out.staging.len();
+        while self.staged_before < BLOCK_TUPLES
+            && let Some(tuple) = walk.next()
+        {
             out.anchors = tuple.anchors;
             // Kept for the case that the call panics.
-            input.next.tuple = cursor.tuple;
-            self.staged_before = out.staging.len();
+            input.next.tuple = position;
             let result = bolt.execute(tuple, &mut out);
             if result.is_err() || out.staging.mistake.is_some() {
-                input.next = cursor;
+                input.next = block.cursor_at(position);
                 self.fail_basic(result, transfer, now);
                 return;
             }
-            cursor = after;
+            position += 1;
+            self.staged_before = out.staging.len();
         }
-        input.next = cursor;
+        input.next = block.reached(&walk);
         if !self.collector.reports.is_empty() {
             self.core.report_all(0, now, &mut self.collector.reports);
         }
@@ -590,7 +592,7 @@ impl Input {
         let headers = &self.block.headers[self.counted..self.next.tuple];
         let Some(stream) = headers.first().map(|header| header.stream) else { return };
         self.counted = self.next.tuple;
-        if headers.iter().all(|header| header.stream == stream) {
+        if are_of_stream(headers, stream) {
             let input = usize::from(stream_to_input[usize::from(stream)]);
             counts.inputs[input].executed.add(headers.len() as u64);
             return;
@@ -609,7 +611,7 @@ impl Input {
         }
         let headers = &self.block.headers[self.settled.tuple..self.next.tuple];
         let stream = headers[0].stream;
-        if self.failed.is_empty() && headers.iter().all(|header| header.stream == stream) {
+        if self.failed.is_empty() && are_of_stream(headers, stream) {
             transfer.ack_all(&self.block.anchors[self.settled.anchor..self.next.anchor]);
             let input = usize::from(stream_to_input[usize::from(stream)]);
             counts.inputs[input].acked.add(headers.len() as u64);

@@ -14,7 +14,7 @@
 //! its lists keep their capacity, so in steady state nothing is allocated.
 
 use crate::id::TaskId;
-use crate::tuple::{Anchor, Schema, TupleRef, Value};
+use crate::tuple::{Anchor, Schema, StreamSchema, TupleRef, Value};
 
 /// Tuples per block: the batch of a busy link. A block is sent earlier when its producer pauses.
 pub(crate) const BLOCK_TUPLES: usize = 64;
@@ -73,6 +73,49 @@ pub(crate) struct Cursor {
     pub value: usize,
     pub anchor: usize,
     wide: usize,
+}
+
+/// What is left of a block on a walk through its tuples: cheaper than a [`Cursor`] per tuple, because
+/// nothing is looked up from the beginning and a stream only when it changes.
+#[derive(Debug)]
+pub(crate) struct Walk<'a> {
+    headers: &'a [Header],
+    values: &'a [Value],
+    anchors: &'a [Anchor],
+    wide: &'a [u32],
+    schema: &'a Schema,
+    /// The last tuple's stream.
+    known: Option<(u16, &'a StreamSchema)>,
+}
+
+impl<'a> Iterator for Walk<'a> {
+    type Item = TupleRef<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<TupleRef<'a>> {
+        let header = self.headers.split_off_first()?;
+        let count = match header.anchors {
+            WIDE => *self.wide.split_off_first()? as usize,
+            count => usize::from(count),
+        };
+        let stream = match self.known {
+            Some((index, stream)) if index == header.stream => stream,
+            _ => &self.schema[usize::from(header.stream)],
+        };
+        self.known = Some((header.stream, stream));
+        Some(TupleRef {
+            values: self.values.split_off(..usize::from(header.len))?,
+            anchors: self.anchors.split_off(..count)?,
+            stream,
+            source_task: header.source,
+        })
+    }
+}
+
+/// Whether all these tuples are of one stream, looked at without a branch for each.
+#[inline]
+pub(crate) fn are_of_stream(headers: &[Header], stream: u16) -> bool {
+    headers.iter().fold(0, |others, header| others | (header.stream ^ stream)) == 0
 }
 
 impl Block {
@@ -177,6 +220,30 @@ impl Block {
         cursor
     }
 
+    /// The tuples from `cursor` on, one after the other.
+    #[inline]
+    pub fn walk<'a>(&'a self, cursor: Cursor, schema: &'a Schema) -> Walk<'a> {
+        Walk {
+            headers: &self.headers[cursor.tuple..],
+            values: &self.values[cursor.value..],
+            anchors: &self.anchors[cursor.anchor..],
+            wide: &self.wide[cursor.wide..],
+            schema,
+            known: None,
+        }
+    }
+
+    /// The place that a walk through this block has reached.
+    #[inline]
+    pub fn reached(&self, walk: &Walk<'_>) -> Cursor {
+        Cursor {
+            tuple: self.headers.len() - walk.headers.len(),
+            value: self.values.len() - walk.values.len(),
+            anchor: self.anchors.len() - walk.anchors.len(),
+            wide: self.wide.len() - walk.wide.len(),
+        }
+    }
+
     /// The tuple between `cursor` and the place after it, as a bolt sees it.
     #[inline]
     pub fn view<'a>(&'a self, cursor: Cursor, after: Cursor, schema: &'a Schema) -> TupleRef<'a> {
@@ -206,20 +273,33 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_walks_tuples_of_any_width_and_any_number_of_anchors() {
+    fn a_cursor_and_a_walk_pass_tuples_of_any_width_and_any_number_of_anchors() {
         let shapes: &[(&[i32], usize)] =
             &[(&[1], 1), (&[], 0), (&[2, 3], 254), (&[4], 255), (&[5], 70_000), (&[6], 2)];
         let mut block = Block::default();
         for (values, anchors) in shapes {
             push(&mut block, values, *anchors);
         }
+        let schema = [StreamSchema {
+            component: "split".into(),
+            stream: "default".into(),
+            fields: crate::tuple::Fields::from(["word"]),
+            direct: false,
+        }];
+        let schema: Schema = schema.into();
         let mut cursor = Cursor::default();
+        let mut walk = block.walk(cursor, &schema);
         for (values, anchors) in shapes {
             assert_eq!(block.anchors_at(cursor).len(), *anchors);
+            let tuple = walk.next().unwrap();
+            assert_eq!((tuple.values.len(), tuple.anchors.len()), (values.len(), *anchors));
             let start = cursor.value;
             cursor = block.after(cursor);
             assert_eq!(cursor.value - start, values.len());
+            assert_eq!(block.reached(&walk), cursor);
+            assert_eq!(block.reached(&block.walk(cursor, &schema)), cursor);
         }
+        assert!(walk.next().is_none());
         assert_eq!(cursor.tuple, block.headers.len());
         assert_eq!(cursor.value, block.values.len());
         assert_eq!(cursor.anchor, block.anchors.len());

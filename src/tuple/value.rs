@@ -31,7 +31,6 @@ enum Repr {
     /// A `str`.
     InlineStr(u8, [u64; 3]),
     StaticStr(&'static str),
-    SharedStr(Arc<str>),
     Bool(bool),
     I32(i32),
     I64(i64),
@@ -39,7 +38,15 @@ enum Repr {
     F64(f64),
     InlineBytes(u8, [u64; 3]),
     StaticBytes(&'static [u8]),
-    SharedBytes(Arc<[u8]>),
+    Shared(Shared),
+}
+
+/// What has to be dropped: one kind among those of [`Repr`], so that dropping a block's values is one
+/// comparison each where they are all inline.
+#[derive(Clone)]
+enum Shared {
+    Str(Arc<str>),
+    Bytes(Arc<[u8]>),
     List(Arc<[Value]>),
     Map(Arc<[(Value, Value)]>),
     Object(Arc<dyn SharedObject>),
@@ -176,7 +183,7 @@ impl Value {
     /// A byte array; inline up to 24 bytes, else copied once and shared from then on.
     pub fn bytes(bytes: &[u8]) -> Self {
         if bytes.len() > INLINE_BYTES {
-            return Self(Repr::SharedBytes(bytes.into()));
+            return Self(Repr::Shared(Shared::Bytes(bytes.into())));
         }
         Self(Repr::InlineBytes(bytes.len() as u8, inline_words(bytes)))
     }
@@ -188,17 +195,17 @@ impl Value {
 
     /// A list of values.
     pub fn list(values: impl Into<Arc<[Value]>>) -> Self {
-        Self(Repr::List(values.into()))
+        Self(Repr::Shared(Shared::List(values.into())))
     }
 
     /// A map, as pairs in their order; equal keys are the caller's to avoid.
     pub fn map(pairs: impl Into<Arc<[(Value, Value)]>>) -> Self {
-        Self(Repr::Map(pairs.into()))
+        Self(Repr::Shared(Shared::Map(pairs.into())))
     }
 
     /// A shared object.
     pub fn object(object: Arc<dyn SharedObject>) -> Self {
-        Self(Repr::Object(object))
+        Self(Repr::Shared(Shared::Object(object)))
     }
 
     /// What this value holds.
@@ -213,13 +220,15 @@ impl Value {
             Repr::F64(value) => ValueRef::F64(*value),
             Repr::InlineStr(length, words) => ValueRef::Str(inline_str(*length, words)),
             Repr::StaticStr(text) => ValueRef::Str(text),
-            Repr::SharedStr(text) => ValueRef::Str(text),
             Repr::InlineBytes(length, words) => ValueRef::Bytes(inline_bytes(*length, words)),
             Repr::StaticBytes(bytes) => ValueRef::Bytes(bytes),
-            Repr::SharedBytes(bytes) => ValueRef::Bytes(bytes),
-            Repr::List(values) => ValueRef::List(values),
-            Repr::Map(pairs) => ValueRef::Map(pairs),
-            Repr::Object(object) => ValueRef::Object(&**object),
+            Repr::Shared(shared) => match shared {
+                Shared::Str(text) => ValueRef::Str(text),
+                Shared::Bytes(bytes) => ValueRef::Bytes(bytes),
+                Shared::List(values) => ValueRef::List(values),
+                Shared::Map(pairs) => ValueRef::Map(pairs),
+                Shared::Object(object) => ValueRef::Object(&**object),
+            },
         }
     }
 
@@ -268,7 +277,7 @@ impl Value {
         match &self.0 {
             Repr::InlineStr(length, words) => Some(inline_str(*length, words)),
             Repr::StaticStr(text) => Some(text),
-            Repr::SharedStr(text) => Some(text),
+            Repr::Shared(Shared::Str(text)) => Some(text),
             _ => None,
         }
     }
@@ -279,7 +288,7 @@ impl Value {
         match &self.0 {
             Repr::InlineStr(length, words) => Some(inline_bytes(*length, words)),
             Repr::StaticStr(text) => Some(text.as_bytes()),
-            Repr::SharedStr(text) => Some(text.as_bytes()),
+            Repr::Shared(Shared::Str(text)) => Some(text.as_bytes()),
             _ => None,
         }
     }
@@ -295,7 +304,7 @@ impl Value {
     /// The list, if it is one.
     pub fn as_list(&self) -> Option<&[Value]> {
         match &self.0 {
-            Repr::List(values) => Some(values),
+            Repr::Shared(Shared::List(values)) => Some(values),
             _ => None,
         }
     }
@@ -303,7 +312,7 @@ impl Value {
     /// The shared object, if it is one and of type `T`.
     pub fn as_object<T: SharedObject>(&self) -> Option<&T> {
         match &self.0 {
-            Repr::Object(object) => (&**object as &dyn Any).downcast_ref(),
+            Repr::Shared(Shared::Object(object)) => (&**object as &dyn Any).downcast_ref(),
             _ => None,
         }
     }
@@ -318,11 +327,15 @@ impl Value {
             Repr::I64(_) => "i64",
             Repr::F32(_) => "f32",
             Repr::F64(_) => "f64",
-            Repr::InlineStr(..) | Repr::StaticStr(_) | Repr::SharedStr(_) => "string",
-            Repr::InlineBytes(..) | Repr::StaticBytes(_) | Repr::SharedBytes(_) => "bytes",
-            Repr::List(_) => "list",
-            Repr::Map(_) => "map",
-            Repr::Object(_) => "object",
+            Repr::InlineStr(..) | Repr::StaticStr(_) => "string",
+            Repr::InlineBytes(..) | Repr::StaticBytes(_) => "bytes",
+            Repr::Shared(ref shared) => match shared {
+                Shared::Str(_) => "string",
+                Shared::Bytes(_) => "bytes",
+                Shared::List(_) => "list",
+                Shared::Map(_) => "map",
+                Shared::Object(_) => "object",
+            },
         }
     }
 }
@@ -431,7 +444,7 @@ impl From<&str> for Value {
     #[inline(always)]
     fn from(text: &str) -> Self {
         if text.len() > INLINE_BYTES {
-            return Self(Repr::SharedStr(text.into()));
+            return Self(Repr::Shared(Shared::Str(text.into())));
         }
         Self(Repr::InlineStr(text.len() as u8, inline_words(text.as_bytes())))
     }
@@ -440,7 +453,7 @@ impl From<&str> for Value {
 impl From<String> for Value {
     fn from(text: String) -> Self {
         if text.len() > INLINE_BYTES {
-            return Self(Repr::SharedStr(text.into()));
+            return Self(Repr::Shared(Shared::Str(text.into())));
         }
         Self::from(text.as_str())
     }
@@ -454,7 +467,7 @@ impl From<&String> for Value {
 
 impl From<Arc<str>> for Value {
     fn from(text: Arc<str>) -> Self {
-        Self(Repr::SharedStr(text))
+        Self(Repr::Shared(Shared::Str(text)))
     }
 }
 
@@ -474,7 +487,7 @@ impl From<&Value> for Value {
 impl From<Vec<u8>> for Value {
     fn from(bytes: Vec<u8>) -> Self {
         if bytes.len() > INLINE_BYTES {
-            Self(Repr::SharedBytes(bytes.into()))
+            Self(Repr::Shared(Shared::Bytes(bytes.into())))
         } else {
             Self::bytes(&bytes)
         }
