@@ -38,14 +38,15 @@ pub(crate) mod flag {
 /// slots are there.
 #[derive(Debug, Default)]
 pub(crate) struct AckLedger {
-    task_to_slots: Vec<Vec<Entry>>,
+    task_to_slots: Vec<Vec<Tree>>,
     first_task: u16,
 }
 
+/// One tree: the XOR of its open edges, how far it is, and which use of its slot it belongs to.
 #[derive(Clone, Copy, Debug)]
-struct Entry {
-    value: u64,
-    generation: u32,
+pub(crate) struct Tree {
+    edges: u64,
+    pub generation: u32,
     state: State,
 }
 
@@ -57,9 +58,54 @@ enum State {
     Done,
 }
 
-impl Entry {
+impl Tree {
     /// No real generation, so the first message always begins one.
-    const UNUSED: Entry = Entry { value: 0, generation: u32::MAX, state: State::Done };
+    const UNUSED: Tree = Tree { edges: 0, generation: u32::MAX, state: State::Done };
+
+    /// A tree that no message came for yet.
+    #[inline]
+    pub fn new(generation: u32) -> Self {
+        Self { edges: 0, generation, state: State::Headless }
+    }
+
+    /// A tree whose first and only edge is made.
+    #[inline]
+    pub fn with_edge(generation: u32, edge: u64) -> Self {
+        Self { edges: edge, generation, state: State::Open }
+    }
+
+    /// Whether it is not decided.
+    #[inline]
+    pub fn is_alive(&self) -> bool {
+        self.state != State::Done
+    }
+
+    /// Decides it whatever its edges are.
+    #[inline]
+    pub fn close(&mut self) {
+        self.state = State::Done;
+    }
+
+    /// Applies a message for this generation: flags, and the XOR of edges.
+    #[inline]
+    pub fn apply(&mut self, message: Anchor) -> Outcome {
+        if self.state == State::Done {
+            return Outcome::Late;
+        }
+        self.edges ^= message.edge;
+        if message.root & flag::INIT != 0 {
+            self.state = State::Open;
+        }
+        if message.root & flag::FAIL != 0 {
+            self.state = State::Done;
+            return Outcome::Failed;
+        }
+        if self.state == State::Open && self.edges == 0 {
+            self.state = State::Done;
+            return Outcome::Acked;
+        }
+        if message.root & flag::RESET != 0 { Outcome::Reset } else { Outcome::Open }
+    }
 }
 
 /// What a message did to its tree.
@@ -91,30 +137,15 @@ impl AckLedger {
     #[inline]
     pub fn apply(&mut self, message: Anchor) -> Outcome {
         let root = RootId::of(message.root);
-        let Some(entry) = self.entry(root) else { return Outcome::Late };
+        let Some(tree) = self.tree(root) else { return Outcome::Late };
         let generation = root.generation();
-        if entry.generation != generation {
-            if entry.generation != u32::MAX && !is_newer(generation, entry.generation) {
+        if tree.generation != generation {
+            if tree.generation != u32::MAX && !is_newer(generation, tree.generation) {
                 return Outcome::Late;
             }
-            *entry = Entry { value: 0, generation, state: State::Headless };
+            *tree = Tree::new(generation);
         }
-        if entry.state == State::Done {
-            return Outcome::Late;
-        }
-        entry.value ^= message.edge;
-        if message.root & flag::INIT != 0 {
-            entry.state = State::Open;
-        }
-        if message.root & flag::FAIL != 0 {
-            entry.state = State::Done;
-            return Outcome::Failed;
-        }
-        if entry.state == State::Open && entry.value == 0 {
-            entry.state = State::Done;
-            return Outcome::Acked;
-        }
-        if message.root & flag::RESET != 0 { Outcome::Reset } else { Outcome::Open }
+        tree.apply(message)
     }
 
     /// Bytes that the slots take.
@@ -124,7 +155,7 @@ impl AckLedger {
     }
 
     #[inline]
-    fn entry(&mut self, root: RootId) -> Option<&mut Entry> {
+    fn tree(&mut self, root: RootId) -> Option<&mut Tree> {
         let task = root.spout_task().0.wrapping_sub(self.first_task);
         let slots = self.task_to_slots.get_mut(usize::from(task))?;
         let slot = root.slot() as usize;
@@ -136,9 +167,9 @@ impl AckLedger {
 }
 
 #[cold]
-fn grow(slots: &mut Vec<Entry>, slot: usize) {
+fn grow(slots: &mut Vec<Tree>, slot: usize) {
     let length = (slot + 1).next_power_of_two().clamp(64, RootId::MAX_PENDING);
-    slots.resize(length, Entry::UNUSED);
+    slots.resize(length, Tree::UNUSED);
 }
 
 /// Whether `candidate` comes after `known`, in a count that wraps.

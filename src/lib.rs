@@ -12,8 +12,9 @@
 //! of a link (`transfer`). A block for an executor on the same thread goes into that executor's
 //! inbox; one for another thread goes through a ring (`queue`). The receiving bolt's executor
 //! (`executor::bolt`) calls `execute` for each tuple of the block and sends the emptied block home,
-//! which gives its link credit again. Edges of anchored tuples are XORed on the way into the ledger
-//! of an acker (`acker`), which tells the spout's executor (`executor::spout`) when a tree is done.
+//! which gives its link credit again. Edges of anchored tuples are XORed on the way into the trees
+//! (`acker`), which the spout's executor (`executor::spout`) keeps with its pending messages where
+//! its acker is on the same thread; else the acker's executor keeps them and tells when one is done.
 //!
 //! # Floors
 //!

@@ -132,7 +132,7 @@ impl Peer {
     }
 }
 
-/// Acks under way to one acker, combined per root.
+/// Acks under way to one keeper of trees, combined per root.
 #[derive(Debug)]
 struct AckStage {
     to: Place,
@@ -238,8 +238,8 @@ pub(crate) struct Transfer {
     completions: Vec<CompletionStage>,
     /// By task: the completion stage of the spout executor that runs it.
     task_to_completion: Vec<u16>,
-    /// By task: the acker that keeps the trees of the spout task.
-    task_to_acker: Vec<u16>,
+    /// By task: who keeps the trees of the spout task.
+    task_to_keeper: Vec<u16>,
     /// Emptied blocks of acks and completions.
     spare: Vec<Box<Block>>,
     edges: EdgeSource,
@@ -248,9 +248,10 @@ pub(crate) struct Transfer {
 /// Where everything runs, as one thread's transfer needs to know it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Directory {
-    /// Ackers in the order of their tasks.
-    pub ackers: Vec<Place>,
-    /// Spout executors with their tasks, and for each the acker that keeps its trees.
+    /// Where trees are kept: ackers in the order of their tasks, then spout executors that do it
+    /// themselves.
+    pub keepers: Vec<Place>,
+    /// Spout executors with their tasks, and for each the keeper of its trees.
     pub spouts: Vec<(Place, Vec<TaskId>, usize)>,
 }
 
@@ -265,11 +266,11 @@ impl Transfer {
         let tasks = directory.spouts.iter().flat_map(|(_, tasks, _)| tasks);
         let size = tasks.map(|task| usize::from(task.0) + 1).max().unwrap_or(0);
         let mut task_to_completion = vec![u16::MAX; size];
-        let mut task_to_acker = vec![u16::MAX; size];
-        for (index, (_, tasks, acker)) in directory.spouts.iter().enumerate() {
+        let mut task_to_keeper = vec![u16::MAX; size];
+        for (index, (_, tasks, keeper)) in directory.spouts.iter().enumerate() {
             for task in tasks {
                 task_to_completion[usize::from(task.0)] = index as u16;
-                task_to_acker[usize::from(task.0)] = *acker as u16;
+                task_to_keeper[usize::from(task.0)] = *keeper as u16;
             }
         }
         let ack_stage = |to: &Place| AckStage {
@@ -284,10 +285,10 @@ impl Transfer {
             inboxes: (0..slots).map(|_| VecDeque::new()).collect(),
             ready: ReadySet::with_slots(slots),
             peers,
-            acks: directory.ackers.iter().map(ack_stage).collect(),
+            acks: directory.keepers.iter().map(ack_stage).collect(),
             completions: directory.spouts.iter().map(|(to, ..)| completion(*to)).collect(),
             task_to_completion,
-            task_to_acker,
+            task_to_keeper,
             spare: Vec::new(),
             edges: EdgeSource(seed),
         }
@@ -454,7 +455,7 @@ impl Transfer {
         }
     }
 
-    /// XORs an edge into a tree, on its way to the tree's acker.
+    /// XORs an edge into a tree, on its way to the tree's keeper.
     #[inline]
     pub fn ack(&mut self, root: u64, edge: u64) {
         self.ack_all(&[Anchor { root, edge }]);
@@ -468,13 +469,19 @@ impl Transfer {
             let run = self.run_of(first, left);
             let (same, rest) = left.split_at(run);
             left = rest;
-            let Some(acker) = self.acker_of(first) else { continue };
+            let Some(keeper) = self.keeper_of(first) else { continue };
             for anchor in same {
-                if self.acks[acker].add(anchor.root, anchor.edge) {
-                    self.send_acks(acker);
+                if self.acks[keeper].add(anchor.root, anchor.edge) {
+                    self.send_acks(keeper);
                 }
             }
         }
+    }
+
+    /// An edge id, never 0.
+    #[inline]
+    pub fn new_edge(&mut self) -> u64 {
+        self.edges.next()
     }
 
     /// Gives each anchor whose tree is kept a new edge and XORs it into the tree; `init` is a flag or 0.
@@ -483,19 +490,19 @@ impl Transfer {
         let mut start = 0;
         while let Some(first) = anchors.get(start) {
             let end = start + self.run_of(first, &anchors[start..]);
-            let acker = self.acker_of(first);
+            let keeper = self.keeper_of(first);
             for anchor in &mut anchors[start..end] {
-                let Some(acker) = acker else { break };
+                let Some(keeper) = keeper else { break };
                 anchor.edge = self.edges.next();
-                if self.acks[acker].add(anchor.root | init, anchor.edge) {
-                    self.send_acks(acker);
+                if self.acks[keeper].add(anchor.root | init, anchor.edge) {
+                    self.send_acks(keeper);
                 }
             }
             start = end;
         }
     }
 
-    /// How many anchors from the first on are of one spout task, whose trees one acker keeps.
+    /// How many anchors from the first on are of one spout task, whose trees have one keeper.
     #[inline]
     fn run_of(&self, first: &Anchor, anchors: &[Anchor]) -> usize {
         let same = |anchor: &Anchor| (anchor.root ^ first.root) >> RootId::TASK_SHIFT == 0;
@@ -503,10 +510,10 @@ impl Transfer {
     }
 
     #[inline]
-    fn acker_of(&self, anchor: &Anchor) -> Option<usize> {
+    fn keeper_of(&self, anchor: &Anchor) -> Option<usize> {
         let task = RootId::of(anchor.root).spout_task();
-        let acker = usize::from(*self.task_to_acker.get(usize::from(task.0))?);
-        (acker < self.acks.len()).then_some(acker)
+        let keeper = usize::from(*self.task_to_keeper.get(usize::from(task.0))?);
+        (keeper < self.acks.len()).then_some(keeper)
     }
 
     /// Fails a tree.
@@ -523,20 +530,20 @@ impl Transfer {
     #[inline]
     pub fn send_acks_to_slot(&mut self, slot: u32) {
         let place = Place { thread: self.thread, slot };
-        if let Some(acker) = self.acks.iter().position(|stage| stage.to == place) {
-            self.send_acks(acker);
+        if let Some(keeper) = self.acks.iter().position(|stage| stage.to == place) {
+            self.send_acks(keeper);
         }
     }
 
     #[inline]
-    fn send_acks(&mut self, acker: usize) {
-        let stage = &mut self.acks[acker];
+    fn send_acks(&mut self, keeper: usize) {
+        let stage = &mut self.acks[keeper];
         if stage.block.anchors.is_empty() {
             return;
         }
         let to = stage.to;
         let fresh = Self::spare_block(&mut self.spare);
-        let mut block = std::mem::replace(&mut self.acks[acker].block, fresh);
+        let mut block = std::mem::replace(&mut self.acks[keeper].block, fresh);
         block.kind = Kind::Acks;
         block.home = self.thread;
         block.link = NO_LINK;
@@ -596,8 +603,8 @@ impl Transfer {
     /// latest when nothing here is ready. True if something went out.
     #[inline]
     pub fn flush(&mut self) -> bool {
-        for acker in 0..self.acks.len() {
-            self.send_acks(acker);
+        for keeper in 0..self.acks.len() {
+            self.send_acks(keeper);
         }
         let resting = self.ready.is_empty();
         let mut sent = false;

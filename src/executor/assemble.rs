@@ -86,6 +86,15 @@ struct Planned<'a> {
     id: ExecutorId,
     component: &'a Component,
     place: Place,
+    /// Of a spout: the position of its acker, if trees are kept.
+    acker: Option<usize>,
+}
+
+impl Planned<'_> {
+    /// The acker on the same thread, whose trees the spout's executor keeps itself.
+    fn acker_beside(&self, planned: &[Planned<'_>]) -> Option<usize> {
+        self.acker.filter(|acker| planned[*acker].place.thread == self.place.thread)
+    }
 }
 
 /// Builds everything that runs the topology.
@@ -121,16 +130,18 @@ pub(crate) fn assemble(topology: &Topology, mut options: Options) -> Assembly {
         seed: options.seed,
         tap: options.tap.take(),
         observed: Vec::new(),
+        counts: Vec::new(),
         errors: Arc::new(ErrorLog::new(
             topology.conf().error_throttle_interval,
             topology.conf().max_error_report_per_interval as usize,
         )),
         metrics: Metrics::default(),
     };
+    maker.counts = planned.iter().map(|one| maker.counts_of(one.component)).collect();
     let mut executors: Vec<Vec<Executor>> = (0..threads).map(|_| Vec::new()).collect();
-    for one in &planned {
+    for (position, one) in planned.iter().enumerate() {
         let thread = usize::from(one.place.thread);
-        let executor = maker.executor(one, &mut transfers[thread], &signals[thread]);
+        let executor = maker.executor(position, &mut transfers[thread], &signals[thread]);
         executors[thread].push(executor);
     }
     let observed =
@@ -188,15 +199,21 @@ fn plan_executors<'a>(
         .collect();
     let threads = if options.simulated { 1 } else { thread_count(topology.conf(), options) };
     let mut slots: BTreeMap<usize, u32> = BTreeMap::new();
-    executors
-        .into_iter()
-        .zip(place(&wishes, threads))
+    let planned = executors.into_iter().zip(place(&wishes, threads));
+    let mut planned: Vec<Planned<'_>> = planned
         .map(|((id, component), thread)| {
             let slot = slots.entry(thread).or_default();
             *slot += 1;
-            Planned { id, component, place: Place { thread: thread as u16, slot: *slot - 1 } }
+            let place = Place { thread: thread as u16, slot: *slot - 1 };
+            Planned { id, component, place, acker: None }
         })
-        .collect()
+        .collect();
+    let ackers: Vec<usize> =
+        (0..planned.len()).filter(|position| planned[*position].component.id == ACKER).collect();
+    for (spout, acker) in spouts.into_iter().zip(ackers.iter().cycle()) {
+        planned[spout].acker = Some(*acker);
+    }
+    planned
 }
 
 fn thread_count(conf: &TopologyConf, options: &Options) -> usize {
@@ -205,15 +222,22 @@ fn thread_count(conf: &TopologyConf, options: &Options) -> usize {
 }
 
 fn directory(planned: &[Planned<'_>]) -> Directory {
-    let ackers: Vec<Place> =
-        planned.iter().filter(|one| one.component.id == ACKER).map(|one| one.place).collect();
-    let spouts = planned
-        .iter()
-        .filter(|one| matches!(one.component.role, Role::Spout(_)))
-        .enumerate()
-        .map(|(index, one)| (one.place, one.id.tasks().collect(), index % ackers.len().max(1)))
-        .collect();
-    Directory { ackers, spouts }
+    let is_acker = |one: &&Planned<'_>| one.component.id == ACKER;
+    let mut keepers: Vec<Place> = planned.iter().filter(is_acker).map(|one| one.place).collect();
+    let mut spouts = Vec::new();
+    for one in planned.iter().filter(|one| matches!(one.component.role, Role::Spout(_))) {
+        let keeper = match one.acker_beside(planned) {
+            Some(_) => one.place,
+            None => one.acker.map_or(one.place, |acker| planned[acker].place),
+        };
+        let known = keepers.iter().position(|known| *known == keeper);
+        let keeper = known.unwrap_or(keepers.len());
+        if known.is_none() && one.acker.is_some() {
+            keepers.push(one.place);
+        }
+        spouts.push((one.place, one.id.tasks().collect(), keeper));
+    }
+    Directory { keepers, spouts }
 }
 
 /// A ring each way between every two threads.
@@ -251,22 +275,30 @@ struct Maker<'a> {
     seed: u64,
     tap: Option<Box<dyn Fn() -> Tap>>,
     observed: Vec<ObservedExecutor>,
+    /// By position among the planned executors.
+    counts: Vec<Arc<ExecutorCounts>>,
     errors: Arc<ErrorLog>,
     metrics: Metrics,
 }
 
 impl Maker<'_> {
+    fn counts_of(&self, component: &Component) -> Arc<ExecutorCounts> {
+        let inputs = self.inputs(component).0.len();
+        Arc::new(ExecutorCounts::new(component.outputs.len(), inputs))
+    }
+
     fn executor(
         &mut self,
-        one: &Planned<'_>,
+        position: usize,
         transfer: &mut Transfer,
         signal: &Arc<ThreadSignal>,
     ) -> Executor {
+        let one = &self.planned[position];
         let component = one.component;
         let (inputs, stream_to_input) = self.inputs(component);
         let outputs: Vec<StreamId> =
             component.outputs.iter().map(|output| output.stream.clone()).collect();
-        let counts = Arc::new(ExecutorCounts::new(outputs.len(), inputs.len()));
+        let counts = self.counts[position].clone();
         let keeper = Arc::new(Keeper {
             schema: self.topology.schema().clone(),
             dropped_tuples: AtomicU64::new(0),
@@ -305,7 +337,10 @@ impl Maker<'_> {
             Role::Spout(make) => {
                 let limits = self.limits(component);
                 let collector = SpoutCollector::new(staging, limits.tracked);
-                let spout = SpoutExecutor::new(core, make.clone(), collector, router, limits);
+                let beside = one.acker_beside(self.planned);
+                let acker = beside.map(|acker| self.counts[acker].clone());
+                let spout =
+                    SpoutExecutor::new(core, make.clone(), collector, router, limits, acker);
                 Executor::Spout(Box::new(spout))
             }
             Role::Bolt(make) => {

@@ -3,9 +3,9 @@
 //! ```text
 //!  thread: read the clock, empty the rings, then run each ready executor in flow order:
 //!
-//!    spout    completions -> ack/fail -> next_tuple … -> route
+//!    spout    acks or completions -> ack/fail -> next_tuple … -> route
 //!    bolt     block -> execute … -> route -> ack inputs
-//!    acker    acks -> ledger -> completions
+//!    acker    acks -> ledger -> completions, for spouts on other threads
 //!
 //!  flush to other threads; if nothing happened, wait as the profile says
 //! ```

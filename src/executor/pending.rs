@@ -1,13 +1,17 @@
 //! Spout tuples emitted but neither acked nor failed, by slot.
 //!
+//! Where the acker sits on the spout's thread, the slot keeps the message's tree as well, and acks
+//! come straight here; else an acker keeps the tree and its verdicts come here.
+//!
 //! **Invariants.** A root is found exactly once: by its ack, by its fail or by its timeout,
 //! whichever comes first. A slot used again has another generation, so a late answer finds nothing.
 
 use std::time::Duration;
 
+use crate::acker::{Outcome, Tree, flag};
 use crate::clock::Time;
 use crate::id::{RootId, TaskId};
-use crate::tuple::MessageId;
+use crate::tuple::{Anchor, MessageId};
 
 /// The pending messages of one spout task.
 ///
@@ -26,8 +30,20 @@ struct Entry {
     message: Message,
     /// From when its timeout counts: its emission, or the last reset.
     since: Time,
-    generation: u32,
-    live: bool,
+    /// Alive as long as the message is pending; its edges are known here only if it is kept here.
+    tree: Tree,
+}
+
+/// What a message about a root did.
+#[derive(Debug)]
+#[must_use]
+pub(crate) enum Applied {
+    /// The root is pending as before.
+    Open,
+    /// The root was decided by this.
+    Decided { message: Message, failed: bool },
+    /// The root was decided before, or never was.
+    Late,
 }
 
 /// What is remembered of an emitted message.
@@ -51,47 +67,71 @@ impl Pending {
     }
 
     /// Remembers a message and answers the root of its tree, or hands the message back if the
-    /// table is full, at [`RootId::MAX_PENDING`].
+    /// table is full, at [`RootId::MAX_PENDING`]. `plant` makes the tree of a generation.
     #[inline]
-    pub fn insert(&mut self, message: Message) -> Result<RootId, Message> {
+    pub fn insert(
+        &mut self,
+        message: Message,
+        plant: impl FnOnce(u32) -> Tree,
+    ) -> Result<RootId, Message> {
         let since = Time::from_nanos(message.emitted_at_ns);
         if let Some(slot) = self.free.pop() {
             let entry = &mut self.entries[slot as usize];
-            entry.generation = (entry.generation + 1) % RootId::GENERATIONS;
-            entry.message = message;
-            entry.since = since;
-            entry.live = true;
-            return Ok(RootId::new(self.task, entry.generation, slot));
+            let generation = (entry.tree.generation + 1) % RootId::GENERATIONS;
+            *entry = Entry { message, since, tree: plant(generation) };
+            return Ok(RootId::new(self.task, generation, slot));
         }
         let slot = self.entries.len();
         if slot == RootId::MAX_PENDING {
             return Err(message);
         }
-        self.entries.push(Entry { message, since, generation: 0, live: true });
+        self.entries.push(Entry { message, since, tree: plant(0) });
         Ok(RootId::new(self.task, 0, slot as u32))
     }
 
-    /// Forgets a root that was decided; none if it was before.
+    /// Applies a message to a tree that is kept here: flags and root in one word, and the XOR of
+    /// edges.
     #[inline]
-    pub fn remove(&mut self, root: RootId) -> Option<Message> {
-        let entry = self.entries.get_mut(root.slot() as usize)?;
-        if !entry.live || entry.generation != root.generation() {
-            return None;
-        }
-        entry.live = false;
+    pub fn apply(&mut self, message: Anchor, now: Time) -> Applied {
+        let root = RootId::of(message.root);
+        let Some(entry) = self.entry(root) else { return Applied::Late };
+        let failed = match entry.tree.apply(message) {
+            Outcome::Open => return Applied::Open,
+            Outcome::Late => return Applied::Late,
+            Outcome::Reset => {
+                entry.since = now;
+                return Applied::Open;
+            }
+            Outcome::Acked => false,
+            Outcome::Failed => true,
+        };
+        let message = std::mem::take(&mut entry.message);
         self.free.push(root.slot());
-        Some(std::mem::take(&mut entry.message))
+        Applied::Decided { message, failed }
     }
 
-    /// Starts the timeout of a root anew; false if it was decided before.
-    pub fn reset(&mut self, root: RootId, now: Time) -> bool {
-        match self.entries.get_mut(root.slot() as usize) {
-            Some(entry) if entry.live && entry.generation == root.generation() => {
+    /// Heeds what an acker has decided: a root with flags.
+    #[inline]
+    pub fn heed(&mut self, verdict: u64, now: Time) -> Applied {
+        let root = RootId::of(verdict);
+        let found = self.entry(root).filter(|entry| entry.tree.is_alive());
+        if verdict & flag::RESET != 0 {
+            if let Some(entry) = found {
                 entry.since = now;
-                true
             }
-            _ => false,
+            return Applied::Open;
         }
+        let Some(entry) = found else { return Applied::Late };
+        entry.tree.close();
+        let message = std::mem::take(&mut entry.message);
+        self.free.push(root.slot());
+        Applied::Decided { message, failed: verdict & flag::FAIL != 0 }
+    }
+
+    #[inline]
+    fn entry(&mut self, root: RootId) -> Option<&mut Entry> {
+        let entry = self.entries.get_mut(root.slot() as usize)?;
+        (entry.tree.generation == root.generation()).then_some(entry)
     }
 
     /// Takes out every message whose timeout has passed, in the order of slots.
@@ -110,8 +150,8 @@ impl Pending {
     fn take_where(&mut self, wanted: impl Fn(&Entry) -> bool) -> Vec<Message> {
         let mut taken = Vec::new();
         for (slot, entry) in self.entries.iter_mut().enumerate() {
-            if entry.live && wanted(entry) {
-                entry.live = false;
+            if entry.tree.is_alive() && wanted(entry) {
+                entry.tree.close();
                 self.free.push(slot as u32);
                 taken.push(std::mem::take(&mut entry.message));
             }
@@ -136,28 +176,36 @@ mod tests {
         messages.iter().map(|message| message.id.as_i64().unwrap()).collect()
     }
 
+    /// The message that an acker's verdict on a root takes out.
+    fn acked(pending: &mut Pending, root: RootId) -> Option<i64> {
+        match pending.heed(root.0, Time::ZERO) {
+            Applied::Decided { message, failed: false } => message.id.as_i64(),
+            _ => None,
+        }
+    }
+
     #[test]
     fn a_root_is_found_once_and_its_successor_in_the_slot_is_another() {
         let mut pending = Pending::new(TaskId(3));
-        let first = pending.insert(message(1, 0)).unwrap();
-        assert_eq!(pending.remove(first).unwrap().id, 1i64.into());
-        assert!(pending.remove(first).is_none());
-        let second = pending.insert(message(2, 0)).unwrap();
+        let first = pending.insert(message(1, 0), Tree::new).unwrap();
+        assert_eq!(acked(&mut pending, first), Some(1));
+        assert_eq!(acked(&mut pending, first), None);
+        let second = pending.insert(message(2, 0), Tree::new).unwrap();
         assert_eq!(second.slot(), first.slot());
-        assert!(pending.remove(first).is_none());
+        assert_eq!(acked(&mut pending, first), None);
         assert_eq!(pending.len(), 1);
-        assert!(pending.remove(second).is_some());
+        assert_eq!(acked(&mut pending, second), Some(2));
     }
 
     #[test]
     fn only_messages_whose_time_is_up_expire() {
         let mut pending = Pending::new(TaskId(1));
-        let first = pending.insert(message(1, 0)).unwrap();
-        pending.insert(message(2, 10)).unwrap();
+        let first = pending.insert(message(1, 0), Tree::new).unwrap();
+        pending.insert(message(2, 10), Tree::new).unwrap();
         let timeout = Duration::from_secs(30);
         assert!(pending.expire(at(29), timeout).is_empty());
         assert_eq!(ids(&pending.expire(at(30), timeout)), [1]);
-        assert!(pending.remove(first).is_none());
+        assert_eq!(acked(&mut pending, first), None);
         assert_eq!(ids(&pending.expire(at(40), timeout)), [2]);
         assert_eq!(pending.len(), 0);
     }
@@ -165,20 +213,42 @@ mod tests {
     #[test]
     fn a_reset_starts_the_timeout_anew() {
         let mut pending = Pending::new(TaskId(1));
-        let root = pending.insert(message(1, 0)).unwrap();
-        assert!(pending.reset(root, at(20)));
+        let root = pending.insert(message(1, 0), Tree::new).unwrap();
+        assert!(matches!(pending.heed(root.0 | flag::RESET, at(20)), Applied::Open));
         assert!(pending.expire(at(30), Duration::from_secs(30)).is_empty());
         assert_eq!(ids(&pending.expire(at(50), Duration::from_secs(30))), [1]);
-        assert!(!pending.reset(root, at(51)));
+        assert!(matches!(pending.heed(root.0 | flag::RESET, at(51)), Applied::Open));
+        assert_eq!(pending.len(), 0);
+    }
+
+    #[test]
+    fn a_tree_that_is_kept_here_is_decided_once_and_late_for_its_slot_s_next_use() {
+        let mut pending = Pending::new(TaskId(1));
+        let root = pending.insert(message(1, 0), Tree::new).unwrap().0;
+        let mut apply = |root: u64, edge: u64| pending.apply(Anchor { root, edge }, at(20));
+        assert!(matches!(apply(root, 7), Applied::Open));
+        assert!(matches!(apply(root, 7), Applied::Open), "the init is still to come");
+        assert!(matches!(apply(root | flag::INIT, 5), Applied::Open));
+        assert!(matches!(apply(root | flag::RESET, 0), Applied::Open));
+        let Applied::Decided { message: done, failed: false } = apply(root, 5) else {
+            panic!("the tree is complete")
+        };
+        assert_eq!(done.id.as_i64(), Some(1));
+        assert!(matches!(apply(root, 5), Applied::Late));
+        let second = pending.insert(message(2, 0), Tree::new).unwrap().0;
+        assert!(matches!(pending.apply(Anchor { root, edge: 5 }, at(21)), Applied::Late));
+        let failed = pending.apply(Anchor { root: second | flag::FAIL, edge: 0 }, at(21));
+        assert!(matches!(failed, Applied::Decided { failed: true, .. }));
+        assert_eq!(pending.len(), 0);
     }
 
     #[test]
     fn draining_takes_every_message_out() {
         let mut pending = Pending::new(TaskId(1));
-        let gone = pending.insert(message(1, 0)).unwrap();
-        pending.insert(message(2, 0)).unwrap();
-        pending.insert(message(3, 0)).unwrap();
-        pending.remove(gone);
+        let gone = pending.insert(message(1, 0), Tree::new).unwrap();
+        pending.insert(message(2, 0), Tree::new).unwrap();
+        pending.insert(message(3, 0), Tree::new).unwrap();
+        assert_eq!(acked(&mut pending, gone), Some(1));
         assert_eq!(ids(&pending.drain()), [2, 3]);
         assert_eq!(pending.len(), 0);
     }

@@ -11,16 +11,16 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::pending::{Message, Pending};
-use crate::acker::flag;
+use super::pending::{Applied, Message, Pending};
+use crate::acker::{Tree, flag};
 use crate::bolt::ChooseTasks;
 use crate::clock::Time;
 use crate::component::{ComponentError, error_chain};
 use crate::counter::{ExecutorCounts, OutputCounts};
 use crate::grouping::{Choice, Grouper};
-use crate::id::{ComponentId, StreamId, TaskId};
+use crate::id::{ComponentId, RootId, StreamId, TaskId};
 use crate::transfer::Transfer;
-use crate::tuple::block::Cursor;
+use crate::tuple::block::{Cursor, Header};
 use crate::tuple::codec::{self, Limits, ObjectReaders};
 use crate::tuple::staging::{Staging, Target};
 use crate::tuple::{Anchor, MessageId, Value};
@@ -120,9 +120,24 @@ pub(crate) enum Routed {
 
 /// How emissions become part of trees.
 pub(crate) trait Roots {
+    /// Gives each anchor whose tree is kept a new edge and XORs it into the tree; `init` is a flag
+    /// or 0.
+    fn make_edges(&mut self, anchors: &mut [Anchor], init: u64, transfer: &mut Transfer);
+
     /// Gives the next anchored emission, of task `source`, its root, if it starts a tree, before
     /// its first edge is made.
     fn begin(&mut self, anchor: &mut Anchor, ids: &mut [MessageId], output: u16, source: TaskId);
+
+    /// [`Roots::begin`] and [`Roots::make_edges`] for a whole block of emissions of one output, to
+    /// one task each; `anchors` are none, or of spouts as many as there are headers.
+    fn begin_block(
+        &mut self,
+        anchors: &mut [Anchor],
+        headers: &[Header],
+        ids: &mut Vec<MessageId>,
+        output: u16,
+        transfer: &mut Transfer,
+    );
 
     /// Whether [`Roots::begin`] starts trees, so that their first edges are announced.
     const INIT: u64;
@@ -137,6 +152,23 @@ impl Roots for Joining {
 
     #[inline]
     fn begin(&mut self, _: &mut Anchor, _: &mut [MessageId], _: u16, _: TaskId) {}
+
+    #[inline]
+    fn make_edges(&mut self, anchors: &mut [Anchor], init: u64, transfer: &mut Transfer) {
+        transfer.make_edges(anchors, init);
+    }
+
+    #[inline]
+    fn begin_block(
+        &mut self,
+        anchors: &mut [Anchor],
+        _: &[Header],
+        _: &mut Vec<MessageId>,
+        _: u16,
+        transfer: &mut Transfer,
+    ) {
+        transfer.make_edges(anchors, 0);
+    }
 }
 
 /// Emissions of a spout: each with a message id starts a tree.
@@ -145,6 +177,8 @@ pub(crate) struct Starting<'a> {
     /// By task of the executor, from `first_task` on.
     pub pending: &'a mut [Pending],
     pub first_task: TaskId,
+    /// Whether `pending` keeps the trees; else an acker does.
+    pub keeps_trees: bool,
     pub now: Time,
     /// How many message ids of the staging are used.
     pub used_ids: &'a mut usize,
@@ -160,9 +194,53 @@ impl Roots for Starting<'_> {
         let id = std::mem::take(&mut ids[*self.used_ids]);
         *self.used_ids += 1;
         let message = Message { id, emitted_at_ns: self.now.as_nanos(), output };
-        match self.pending[usize::from(source.0 - self.first_task.0)].insert(message) {
+        match self.pending[usize::from(source.0 - self.first_task.0)].insert(message, Tree::new) {
             Ok(root) => anchor.root = root.0,
             Err(message) => self.refused.push((source, message)),
+        }
+    }
+
+    #[inline]
+    fn make_edges(&mut self, anchors: &mut [Anchor], init: u64, transfer: &mut Transfer) {
+        if !self.keeps_trees {
+            transfer.make_edges(anchors, init);
+            return;
+        }
+        for anchor in anchors.iter_mut().filter(|anchor| anchor.root != 0) {
+            anchor.edge = transfer.new_edge();
+            let message = Anchor { root: anchor.root | init, edge: anchor.edge };
+            let index = RootId::of(anchor.root).spout_task().0 - self.first_task.0;
+            let applied = self.pending[usize::from(index)].apply(message, self.now);
+            debug_assert!(matches!(applied, Applied::Open), "a tree with a new edge is open");
+        }
+    }
+
+    #[inline]
+    fn begin_block(
+        &mut self,
+        anchors: &mut [Anchor],
+        headers: &[Header],
+        ids: &mut Vec<MessageId>,
+        output: u16,
+        transfer: &mut Transfer,
+    ) {
+        if !self.keeps_trees {
+            for (anchor, header) in anchors.iter_mut().zip(headers) {
+                self.begin(anchor, ids, output, header.source);
+            }
+            transfer.make_edges(anchors, flag::INIT);
+            return;
+        }
+        // Message, root and edge are written together, once.
+        let emitted_at_ns = self.now.as_nanos();
+        for ((anchor, header), id) in anchors.iter_mut().zip(headers).zip(ids.drain(..)) {
+            let message = Message { id, emitted_at_ns, output };
+            let edge = transfer.new_edge();
+            let pending = &mut self.pending[usize::from(header.source.0 - self.first_task.0)];
+            match pending.insert(message, |generation| Tree::with_edge(generation, edge)) {
+                Ok(root) => *anchor = Anchor { root: root.0, edge },
+                Err(message) => self.refused.push((header.source, message)),
+            }
         }
     }
 }
@@ -247,12 +325,8 @@ impl Router {
         }
         let count = staging.len() as u64;
         let block = &mut *staging.block;
-        if R::INIT != 0 {
-            for (anchor, header) in block.anchors.iter_mut().zip(&block.headers) {
-                roots.begin(anchor, &mut staging.message_ids, output, header.source);
-            }
-        }
-        transfer.make_edges(&mut block.anchors, R::INIT);
+        let ids = &mut staging.message_ids;
+        roots.begin_block(&mut block.anchors, &block.headers, ids, output, transfer);
         let sent = transfer.send_block(link, &mut staging.block);
         debug_assert!(sent, "the credit was there");
         staging.clear();
@@ -286,21 +360,29 @@ impl Router {
             // An author's object may panic when it is hashed; what is done by now is complete.
             let target = subscription.grouper.choose_one(values);
             let receiver = subscription.receivers[target];
-            if transfer.room(receiver.link).is_none() {
+            let Some(mut block) = transfer.room(receiver.link) else {
                 self.receivers.clear();
                 self.receivers.push(receiver);
                 (self.sent, self.chosen) = (0, true);
                 tally.sent += 1;
                 return;
+            };
+            let mut count = 0;
+            if !anchors.is_empty() {
+                roots.make_edges(anchors, R::INIT, transfer);
+                block = transfer.room(receiver.link).expect("there was room before");
+                let before = block.anchors.len();
+                block.anchors.extend(anchors.iter().filter(|anchor| anchor.root != 0));
+                count = block.anchors.len() - before;
             }
-            transfer.make_edges(anchors, R::INIT);
-            let block = transfer.room(receiver.link).expect("there was room before");
-            block.values.extend(values.iter_mut().map(std::mem::take));
-            let before = block.anchors.len();
-            block.anchors.extend(anchors.iter().filter(|anchor| anchor.root != 0));
-            let count = block.anchors.len() - before;
+            match values {
+                [one] => block.values.push(std::mem::take(one)),
+                many => block.values.extend(many.iter_mut().map(std::mem::take)),
+            }
             block.push_header(header.stream, header.source, receiver.task, header.len, count);
-            transfer.filled(receiver.link);
+            if block.is_full() {
+                transfer.send(receiver.link);
+            }
             self.cursor = after;
             tally.sent += 1;
         }
@@ -325,6 +407,7 @@ impl Router {
                     counts.full.add(1);
                     return Routed::Full;
                 }
+                roots.make_edges(&mut staging.block.anchors[anchors.clone()], 0, transfer);
                 self.send(receiver, staging, transfer, anchors.clone());
                 self.sent += 1;
             }
@@ -430,7 +513,7 @@ impl Router {
         self.chosen = false;
     }
 
-    /// Sends the next emission to one receiver, whose link has room.
+    /// Sends the next emission, whose edges are made, to one receiver, whose link has room.
     #[inline]
     fn send(
         &self,
@@ -441,7 +524,6 @@ impl Router {
     ) {
         let header = staging.block.headers[self.cursor.tuple];
         let staged = &mut *staging.block;
-        transfer.make_edges(&mut staged.anchors[anchors.clone()], 0);
         let block = transfer.room(receiver.link).expect("the caller found room");
         let values = self.cursor.value..self.cursor.value + usize::from(header.len);
         if self.sent + 1 == self.receivers.len() {

@@ -1,22 +1,22 @@
 //! The executor of a spout: answers first, then new tuples while there is room and credit.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::core::{Core, Instance, guarded};
-use super::pending::{Message, Pending};
+use super::pending::{Applied, Message, Pending};
 use super::router::{Routed, Router, Starting};
 use super::{Command, Rest};
-use crate::acker::flag;
 use crate::clock::Time;
 use crate::component::error_chain;
-use crate::counter::{ExecutorCounts, LatencyCounts};
+use crate::counter::ExecutorCounts;
 use crate::id::{RootId, TaskId};
 use crate::spout::{Next, Spout, SpoutCollector};
 use crate::topology::SpoutFactory;
 use crate::transfer::Transfer;
 use crate::tuple::Anchor;
-use crate::tuple::block::{BLOCK_TUPLES, Block};
+use crate::tuple::block::{BLOCK_TUPLES, Block, Kind};
 
 /// How often per message timeout the pending messages are looked through: a message fails between
 /// its timeout and an eighth more.
@@ -28,6 +28,9 @@ pub(crate) struct SpoutExecutor {
     tasks: Vec<Task>,
     /// By task.
     pending: Vec<Pending>,
+    /// Counters of the acker that is on the same thread: its work is done here, where the messages
+    /// are, and counted as its own. None where an acker keeps the trees.
+    acker: Option<Arc<ExecutorCounts>>,
     make: SpoutFactory,
     collector: SpoutCollector,
     router: Router,
@@ -100,6 +103,7 @@ impl SpoutExecutor {
         collector: SpoutCollector,
         router: Router,
         limits: Limits,
+        acker: Option<Arc<ExecutorCounts>>,
     ) -> Self {
         let task = |_| Task {
             spout: Instance::fresh(),
@@ -114,6 +118,7 @@ impl SpoutExecutor {
             core,
             tasks,
             pending,
+            acker,
             make,
             collector,
             router,
@@ -218,6 +223,7 @@ impl SpoutExecutor {
             let mut roots = Starting {
                 pending: &mut self.pending,
                 first_task: self.core.id.first_task,
+                keeps_trees: self.acker.is_some(),
                 now,
                 used_ids: &mut self.used_ids,
                 refused: &mut self.refused,
@@ -243,53 +249,68 @@ impl SpoutExecutor {
         }
     }
 
-    /// Tells the tasks what the ackers have decided, even while their own emissions find no room.
+    /// Tells the tasks what is decided, even while their own emissions find no room.
     #[inline]
     fn answer(&mut self, transfer: &mut Transfer, now: Time) {
         while let Some(block) = transfer.next_block(self.core.slot) {
-            self.completions(&block, now);
+            self.messages(&block, now);
             transfer.finish(block);
         }
     }
 
-    fn completions(&mut self, block: &Block, now: Time) {
+    /// Applies acks to the trees that are kept here, or heeds what an acker has decided.
+    fn messages(&mut self, block: &Block, now: Time) {
         let mut next = 0;
-        let mut latencies = LatencyRun::default();
+        let mut late = 0;
+        let mut tally = Tally::default();
         while next < block.anchors.len() {
-            let answered =
-                guarded(|| self.answer_run(&block.anchors, &mut next, now, &mut latencies));
+            let answered = guarded(|| match block.kind {
+                Kind::Acks => {
+                    self.answer_run(&block.anchors, &mut next, &mut late, now, &mut tally, {
+                        |pending, message| pending.apply(message, now)
+                    })
+                }
+                _ => self.answer_run(&block.anchors, &mut next, &mut late, now, &mut tally, {
+                    |pending, verdict| pending.heed(verdict.root, now)
+                }),
+            });
             if let Err(panic) = answered {
                 let root = RootId::of(block.anchors[next - 1].root);
                 self.replace(self.index_of(root), now, panic);
             }
         }
-        latencies.flush(&self.core.counts.complete_latency);
+        tally.flush(&self.core.counts);
+        match &self.acker {
+            Some(acker) if block.kind == Kind::Acks => {
+                acker.late.add(late);
+                acker.cycles.add(1);
+            }
+            _ => self.core.counts.late.add(late),
+        }
     }
 
-    /// Gives answers from `next` on to their tasks' instances; `next` is always one ahead, so that
-    /// an answer whose call panics is not given again.
+    /// Applies messages from `next` on and gives answers to their tasks' instances; `next` is
+    /// always one ahead, so that an answer whose call panics is not given again.
+    #[inline]
     fn answer_run(
         &mut self,
-        answers: &[Anchor],
+        messages: &[Anchor],
         next: &mut usize,
+        late: &mut u64,
         now: Time,
-        latencies: &mut LatencyRun,
+        tally: &mut Tally,
+        apply: impl Fn(&mut Pending, Anchor) -> Applied,
     ) {
-        while let Some(answer) = answers.get(*next) {
+        while let Some(message) = messages.get(*next) {
             *next += 1;
-            let root = RootId::of(answer.root);
-            let index = self.index_of(root);
+            let index = self.index_of(RootId::of(message.root));
             let Some(pending) = self.pending.get_mut(index) else { continue };
-            if answer.root & flag::RESET != 0 {
-                pending.reset(root, now);
-                continue;
-            }
-            match pending.remove(root) {
-                Some(message) => {
-                    let failed = answer.root & flag::FAIL != 0;
-                    self.decided(Answer { index, message, failed }, now, latencies);
+            match apply(pending, *message) {
+                Applied::Open => {}
+                Applied::Decided { message, failed } => {
+                    self.decided(Answer { index, message, failed }, now, tally);
                 }
-                None => self.core.counts.late.add(1),
+                Applied::Late => *late += 1,
             }
         }
     }
@@ -303,14 +324,14 @@ impl SpoutExecutor {
     /// Hands the list back, emptied.
     fn decide(&mut self, mut answers: Vec<Answer>, now: Time) -> Vec<Answer> {
         // A message that no tree is kept for is acked at once, which says nothing of its latency.
-        let mut latencies = LatencyRun { untold: !self.limits.tracked, ..LatencyRun::default() };
+        let mut tally = Tally { untimed: !self.limits.tracked, ..Tally::default() };
         let mut left = answers.drain(..);
         let mut index = 0;
         while left.len() > 0 {
             let answered = guarded(|| {
                 for answer in left.by_ref() {
                     index = answer.index;
-                    self.decided(answer, now, &mut latencies);
+                    self.decided(answer, now, &mut tally);
                 }
             });
             if let Err(panic) = answered {
@@ -318,13 +339,13 @@ impl SpoutExecutor {
             }
         }
         drop(left);
-        latencies.flush(&self.core.counts.complete_latency);
+        tally.flush(&self.core.counts);
         answers
     }
 
     /// Gives the one answer that a message gets to its task's instance, or keeps it for the next.
-    #[inline]
-    fn decided(&mut self, answer: Answer, now: Time, latencies: &mut LatencyRun) {
+    #[inline(always)]
+    fn decided(&mut self, answer: Answer, now: Time, tally: &mut Tally) {
         let Answer { index, message, failed } = answer;
         self.stage_for(index);
         let task = &mut self.tasks[index];
@@ -332,13 +353,11 @@ impl SpoutExecutor {
             task.unheard.push(Answer { index, message, failed });
             return;
         };
-        let counted = &self.core.counts.outputs[usize::from(message.output)];
         if failed {
-            counted.failed.add(1);
+            self.core.counts.outputs[usize::from(message.output)].failed.add(1);
         } else {
-            counted.acked.add(1);
             let latency_ns = now.as_nanos().saturating_sub(message.emitted_at_ns);
-            latencies.add(latency_ns, &self.core.counts.complete_latency);
+            tally.add(message.output, latency_ns, &self.core.counts);
         }
         let out = &mut self.collector;
         let answered = match failed {
@@ -530,30 +549,32 @@ impl SpoutExecutor {
     }
 }
 
-/// Equal latencies in a row, recorded together: messages of one cycle share their emission time.
+/// Acked messages of one output with equal latencies in a row, counted together: messages of one
+/// cycle share their emission time.
 #[derive(Default)]
-struct LatencyRun {
+struct Tally {
+    output: u16,
     latency_ns: u64,
     count: u64,
-    /// Whether they are not to be recorded at all.
-    untold: bool,
+    /// Whether the latencies are not to be recorded.
+    untimed: bool,
 }
 
-impl LatencyRun {
+impl Tally {
     #[inline]
-    fn add(&mut self, latency_ns: u64, counts: &LatencyCounts) {
-        if latency_ns != self.latency_ns {
+    fn add(&mut self, output: u16, latency_ns: u64, counts: &ExecutorCounts) {
+        if latency_ns != self.latency_ns || output != self.output {
             self.flush(counts);
-            self.latency_ns = latency_ns;
+            (self.output, self.latency_ns) = (output, latency_ns);
         }
         self.count += 1;
     }
 
-    #[inline]
-    fn flush(&mut self, counts: &LatencyCounts) {
+    fn flush(&mut self, counts: &ExecutorCounts) {
         if self.count > 0 {
-            if !self.untold {
-                counts.record(self.latency_ns, self.count);
+            counts.outputs[usize::from(self.output)].acked.add(self.count);
+            if !self.untimed {
+                counts.complete_latency.record(self.latency_ns, self.count);
             }
             self.count = 0;
         }
