@@ -10,6 +10,7 @@ use storm_runtime::grouping::partial_key::PartialKey;
 use storm_runtime::tuple::ValueRef;
 
 mod support {
+    pub mod base64;
     pub mod fixtures;
     pub mod typed_value;
 }

@@ -22,7 +22,7 @@ const FOLDER_VARIABLE: &str = "FIXTURES_DIR";
 pub fn json_lines(folder: &str, name: &str) -> Vec<(String, Json)> {
     let (root, bundled) = match env::var_os(FOLDER_VARIABLE) {
         Some(root) => (PathBuf::from(root), false),
-        None => (Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures"), true),
+        None => (bundled_folder(), true),
     };
     let folder = root.join(folder);
     let path = folder.join(name);
@@ -51,6 +51,14 @@ pub fn json_lines(folder: &str, name: &str) -> Vec<(String, Json)> {
         .collect();
     assert!(!rows.is_empty(), "recorded file {} has no rows", path.display());
     rows
+}
+
+/// `tests/fixtures` of the repository, for the tests of whichever package.
+fn bundled_folder() -> PathBuf {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folders = package.ancestors().map(|folder| folder.join("tests/fixtures"));
+    let found = folders.into_iter().find(|folder| folder.is_dir());
+    found.unwrap_or_else(|| panic!("no folder above {} has tests/fixtures", package.display()))
 }
 
 fn verify_checksum(folder: &Path, name: &str, content: &[u8]) {
