@@ -24,6 +24,7 @@
 //! |---|---|---|
 //! | 0 | `id`, `clock`, `text_cases` | identifiers as newtypes; the only place that reads time; tests as text |
 //! | 1 | `conf`, `counter`, `tuple`, `queue` | Storm's configuration keys parsed once; everything that is counted; tuples, values, blocks and their wire codec; rings between threads and the one place where a thread may sleep (the only `unsafe`) |
+//! | 1 | `logs`, `process`, `archive` | log files that rotate; processes of this machine, and what a submitted archive holds (feature `daemons`) |
 //! | 2 | `component`, `acker`, `assignment`, `server` | what spouts and bolts share: declaration, context, errors, metrics; the XOR ledger, pure; executor → slot; the Thrift server frame of the daemons |
 //! | 3 | `spout`, `bolt` | the traits that authors implement, and their collectors |
 //! | 4 | `topology` | builder, validation, component → tasks → executors |
@@ -34,6 +35,8 @@
 //! | 9 | `app` | a topology binary: run and describe, by its first argument |
 
 pub mod app;
+#[cfg(feature = "daemons")]
+pub mod archive;
 pub mod assignment;
 pub mod bolt;
 pub mod clock;
@@ -44,10 +47,13 @@ pub mod conf;
 pub mod grouping;
 pub mod id;
 pub mod local;
+pub mod logs;
 #[doc(hidden)]
 pub mod measured;
 #[cfg(feature = "daemons")]
 pub mod nimbus;
+#[cfg(feature = "daemons")]
+pub mod process;
 #[cfg(feature = "daemons")]
 pub mod scheduler;
 #[cfg(feature = "daemons")]
