@@ -6,8 +6,6 @@
 //!
 //! Stands in a binary of its own because it counts allocations.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
@@ -15,6 +13,11 @@ use std::{env, fs, thread};
 
 use storm_runtime::tuple::codec::{DecodeErrorKind, Limits, ObjectReaders, decode, encode};
 use storm_runtime::tuple::{NotEncodable, SharedObject, Value};
+
+#[path = "support/live_bytes.rs"]
+mod live_bytes;
+
+use live_bytes::peak_of;
 
 const DEFAULT_ITERATIONS: u64 = 200_000;
 
@@ -30,39 +33,6 @@ const MAX_INPUT_BYTES: usize = 1024;
 
 /// Accepted inputs that are mutated further, beside the seeds.
 const POOL_INPUTS: usize = 256;
-
-thread_local! {
-    static LIVE_BYTES: Cell<isize> = const { Cell::new(0) };
-    static PEAK_BYTES: Cell<isize> = const { Cell::new(0) };
-}
-
-/// Counts the live bytes of the calling thread.
-struct Counting;
-
-fn count(bytes: isize) {
-    let live = LIVE_BYTES.get() + bytes;
-    LIVE_BYTES.set(live);
-    PEAK_BYTES.set(PEAK_BYTES.get().max(live));
-}
-
-// SAFETY: every call goes to `System` with the arguments it came with; counting touches only
-// constant-initialized thread-locals without destructors, so it neither allocates nor unwinds.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as isize);
-        // SAFETY: the caller keeps `GlobalAlloc::alloc`'s contract.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        count(-(layout.size() as isize));
-        // SAFETY: the caller keeps `GlobalAlloc::dealloc`'s contract, and `memory` is `System`'s.
-        unsafe { System.dealloc(memory, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// An object that keeps the bytes it was given, if the first one is to its taste.
 #[derive(Debug)]
@@ -217,11 +187,8 @@ impl Drop for Culprit<'_> {
 /// Decodes `bytes` and checks all that must hold whatever they are.
 #[track_caller]
 fn check(bytes: &[u8], limits: &Limits, readers: &ObjectReaders) -> Result<usize, DecodeErrorKind> {
-    let live_before = LIVE_BYTES.get();
-    PEAK_BYTES.set(live_before);
     let mut values = Vec::new();
-    let result = decode(bytes, limits, readers, &mut values);
-    let peak_bytes = (PEAK_BYTES.get() - live_before) as usize;
+    let (result, peak_bytes) = peak_of(|| decode(bytes, limits, readers, &mut values));
 
     let allowed_bytes = BYTES_PER_INPUT + BYTES_PER_INPUT_BYTE * bytes.len();
     assert!(peak_bytes <= allowed_bytes, "{} bytes took {peak_bytes} bytes", bytes.len());
@@ -351,12 +318,12 @@ fn warm_buffers_and_values_that_fit_inline_allocate_nothing() {
     let long = [Value::from("x".repeat(500)), Value::list(values.to_vec())];
     let (mut out, mut again) = (Vec::with_capacity(2048), Vec::with_capacity(16));
 
-    let live_before = LIVE_BYTES.get();
-    PEAK_BYTES.set(live_before);
-    encode(&long, &mut out).unwrap();
-    out.clear();
-    encode(&values, &mut out).unwrap();
-    decode(&out, &limits, &readers, &mut again).unwrap();
-    assert_eq!(PEAK_BYTES.get(), live_before);
+    let ((), peak_bytes) = peak_of(|| {
+        encode(&long, &mut out).unwrap();
+        out.clear();
+        encode(&values, &mut out).unwrap();
+        decode(&out, &limits, &readers, &mut again).unwrap();
+    });
+    assert_eq!(peak_bytes, 0);
     assert_eq!(again, values);
 }

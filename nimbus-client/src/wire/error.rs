@@ -14,7 +14,7 @@ pub enum WireError {
         limit: usize,
     },
     /// The bytes are not what was expected.
-    #[error("these bytes are no {what}: {why}")]
+    #[error("these bytes are no {what}: {}", reason(why))]
     Unreadable {
         /// The type that was expected.
         what: &'static str,
@@ -22,7 +22,7 @@ pub enum WireError {
         why: ::thrift::Error,
     },
     /// A value could not be encoded.
-    #[error("this {what} cannot be encoded: {why}")]
+    #[error("this {what} cannot be encoded: {}", reason(why))]
     Unwritable {
         /// Its type.
         what: &'static str,
@@ -59,4 +59,14 @@ impl WireError {
 pub(super) fn short_name<T>() -> &'static str {
     let name = std::any::type_name::<T>();
     name.rsplit("::").next().unwrap_or(name)
+}
+
+/// What the library has to say: its own `Display` leaves the message out.
+pub(crate) fn reason(error: &::thrift::Error) -> &dyn std::fmt::Display {
+    match error {
+        ::thrift::Error::Transport(error) => &error.message,
+        ::thrift::Error::Protocol(error) => &error.message,
+        ::thrift::Error::Application(error) => &error.message,
+        ::thrift::Error::User(error) => error,
+    }
 }

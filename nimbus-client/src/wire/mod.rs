@@ -14,7 +14,7 @@
 //! **Not here:** sockets and deadlines.
 
 use ::thrift::TConfiguration;
-use ::thrift::protocol::{TBinaryInputProtocol, TBinaryOutputProtocol};
+use ::thrift::protocol::{TBinaryInputProtocol, TBinaryOutputProtocol, TInputProtocol};
 
 mod call;
 mod error;
@@ -29,6 +29,12 @@ pub use ::thrift::{ApplicationError, ApplicationErrorKind, OrderedFloat};
 pub use ::thrift::{Error as ThriftError, Result as ThriftResult};
 
 pub(crate) use self::call::finish_call;
+
+/// Bytes of a message that there are at least for each element of a container in it.
+const ELEMENT_BYTES: usize = 4;
+
+/// Elements that a container may have in the smallest message.
+const FREE_ELEMENTS: usize = 16;
 
 /// Bounds on what is decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,30 +58,35 @@ impl Limits {
         Self { frame_bytes, ..self }
     }
 
-    /// What the decoder is told for a message of `bytes` bytes.
-    fn configuration(&self, bytes: usize) -> TConfiguration {
-        let size = Some(bytes.min(self.frame_bytes));
-        TConfiguration::builder()
-            .max_message_size(size)
-            .max_frame_size(size)
-            .max_string_size(size)
-            .max_container_size(size)
-            .max_recursion_depth(Some(self.depth))
-            .build()
-            .expect("a frame as large as its message is allowed")
-    }
-
-    /// A decoder of `bytes`, which moves on as it reads; refused if there are too many bytes.
-    fn reader<'a, 'b>(
+    /// A decoder of `bytes`, which moves on as it reads.
+    ///
+    /// # Errors
+    /// If there are more bytes than the limit.
+    pub fn reader<'a, 'b>(
         &self,
         bytes: &'a mut &'b [u8],
-    ) -> Result<TBinaryInputProtocol<&'a mut &'b [u8]>, WireError> {
+    ) -> Result<impl TInputProtocol + use<'a, 'b>, WireError> {
         if bytes.len() > self.frame_bytes {
             return Err(WireError::TooLarge { bytes: bytes.len(), limit: self.frame_bytes });
         }
         let configuration = self.configuration(bytes.len());
         // Not strict: Storm accepts messages without a version as well.
         Ok(TBinaryInputProtocol::with_config(bytes, false, configuration))
+    }
+
+    /// What the decoder is told for a message of `bytes` bytes.
+    fn configuration(&self, bytes: usize) -> TConfiguration {
+        // A struct without any field takes one byte here and hundreds in memory. In no honest
+        // message do a container's elements take less than this each.
+        let elements = bytes / ELEMENT_BYTES + FREE_ELEMENTS;
+        TConfiguration::builder()
+            .max_message_size(Some(bytes))
+            .max_frame_size(Some(bytes))
+            .max_string_size(Some(bytes))
+            .max_container_size(Some(elements))
+            .max_recursion_depth(Some(self.depth))
+            .build()
+            .expect("a frame as large as its message is allowed")
     }
 }
 
@@ -96,8 +107,8 @@ pub fn to_bytes<T: TSerializable>(value: &T) -> Result<Vec<u8>, WireError> {
 /// If there are more bytes than the limit, if they are no `T`, or if anything follows it.
 pub fn from_bytes<T: TSerializable>(bytes: &[u8], limits: &Limits) -> Result<T, WireError> {
     let mut rest = bytes;
-    let mut input = limits.reader(&mut rest)?;
-    let value = T::read_from_in_protocol(&mut input).map_err(WireError::unreadable::<T>)?;
+    let value = T::read_from_in_protocol(&mut limits.reader(&mut rest)?);
+    let value = value.map_err(WireError::unreadable::<T>)?;
     if rest.is_empty() {
         Ok(value)
     } else {
