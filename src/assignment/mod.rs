@@ -19,12 +19,14 @@ mod changes;
 mod resources;
 #[cfg(test)]
 pub(crate) mod text;
+mod thrift;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 pub use changes::Changes;
 pub use resources::{Amounts, CPU_PERCENT, OFF_HEAP_MB, ON_HEAP_MB, SlotResources};
+pub use thrift::AssignmentError;
 
 use crate::id::{ExecutorId, SupervisorId};
 

@@ -8,3 +8,4 @@
 pub mod base;
 pub mod lifecycle;
 pub mod rebalance;
+pub mod record;

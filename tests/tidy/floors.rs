@@ -10,9 +10,11 @@ const WALLED_OFF: [&str; 5] = ["cluster", "nimbus_client", "zookeeper", "thrift"
 
 /// First floor that may talk to Nimbus.
 const DAEMON_FLOOR: usize = 7;
-/// The places below that know its types: clients share the configuration keys, and the shared state
-/// and the blob store hold Storm's structs.
-const THRIFT: [&str; 4] = ["src/topology/thrift", "src/conf/", "src/cluster/", "src/blobstore/"];
+/// A module's file or folder that translates to its types, wherever the module stands.
+const THRIFT: [&str; 2] = ["thrift", "thrift.rs"];
+/// Whole modules below that know its types: clients share the configuration keys, and the shared
+/// state and the blob store hold Storm's structs.
+const KNOW_THRIFT: [&str; 3] = ["src/conf/", "src/cluster/", "src/blobstore/"];
 
 /// The folder that may hold `unsafe`.
 const UNSAFE: &str = "src/queue/";
@@ -68,9 +70,13 @@ fn wall(source: &Source, module: &str, floor: Option<usize>, name: &str) -> Opti
     }
     if name == "nimbus_client"
         && floor.is_some_and(|floor| floor < DAEMON_FLOOR)
-        && !THRIFT.iter().any(|place| source.path.starts_with(place))
+        && !source.path.split('/').any(|part| THRIFT.contains(&part))
+        && !KNOW_THRIFT.iter().any(|place| source.path.starts_with(place))
     {
-        return Some(format!("below the daemons only {} name `nimbus_client`", THRIFT.join(", ")));
+        let places = KNOW_THRIFT.join(", ");
+        return Some(format!(
+            "below the daemons only a module's own `thrift` and {places} name `nimbus_client`"
+        ));
     }
     if name == "unsafe" && !source.path.starts_with(UNSAFE) {
         return Some(format!("`unsafe` stands only below {UNSAFE}"));
@@ -157,8 +163,9 @@ mod tests {
 
     #[test]
     fn nimbus_client_has_few_places_below_the_daemons() {
-        let told = "only src/topology/thrift, src/conf/, src/cluster/";
+        let told = "only a module's own `thrift` and src/conf/, src/cluster/";
         check(broken_walls, "src/topology/spec.rs", "use nimbus_client::X;", &[told]);
+        check(broken_walls, "src/topology/thrifty.rs", "use nimbus_client::X;", &[told]);
         check(broken_walls, "src/topology/thrift.rs", "use nimbus_client::X;", &[]);
         check(broken_walls, "src/topology/thrift/read.rs", "use nimbus_client::X;", &[]);
         check(broken_walls, "src/cluster/paths.rs", "use nimbus_client::X;", &[]);
