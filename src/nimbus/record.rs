@@ -1,6 +1,5 @@
 //! A topology's base as it stands in the shared state, Storm's `StormBase`.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use nimbus_client::thrift;
@@ -231,6 +230,8 @@ impl From<&thrift::DebugOptions> for DebugSampling {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use serde_json::json;
 
     use super::*;
