@@ -1,32 +1,39 @@
 //! `stormdeploy`: plans and applies Storm clusters, submits topologies, observes and measures them.
 //!
 //! Data goes to standard output, everything else to standard error. Exit code 0 is done, 1 is could
-//! not, 2 is wrong arguments. An error is one line that begins with the program's name; a hint may
-//! follow after an empty line.
+//! not, 2 is wrong arguments. An error is one line that begins with the program's name; a hint
+//! follows after an empty line.
+//!
+//! ```text
+//! args       what was typed                      session    what it comes to: high arguments
+//! command    one file per command                output     data and tables; progress, remarks
+//! state      the local cluster's directory       control    talking to its daemon
+//! stormd     finding and starting the daemon     process    processes and their ends
+//! ```
 
-use std::io::{self, Write};
+#![allow(dead_code, reason = "commands that talk to Nimbus will use the rest")]
+
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::Parser;
 
+mod address;
 mod args;
+mod clock;
+mod command;
+mod control;
+mod error;
+mod output;
+mod process;
+mod program;
+mod progress;
+mod session;
+mod state;
+mod stormd;
 
-use args::{Args, Command, PROGRAM};
-
-/// Why the program could not do what it was asked for.
-#[derive(Debug, thiserror::Error)]
-enum Error {
-    #[error("cannot write to standard output: {0}")]
-    Output(#[from] io::Error),
-}
-
-impl Error {
-    /// Whether the reader of our output has gone, which is its good right.
-    fn is_closed_pipe(&self) -> bool {
-        let Self::Output(error) = self;
-        error.kind() == io::ErrorKind::BrokenPipe
-    }
-}
+use args::{Args, Command, PROGRAM, WRONG_ARGUMENTS};
+use error::Error;
+use session::{Session, Surroundings};
 
 fn main() -> ExitCode {
     let args = match Args::try_parse() {
@@ -38,22 +45,28 @@ fn main() -> ExitCode {
         Err(error) if error.is_closed_pipe() => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{PROGRAM}: {error}");
-            ExitCode::FAILURE
+            if let Some(hint) = error.hint() {
+                eprintln!("\nhint: {hint}");
+            }
+            ExitCode::from(if error.is_about_arguments() { WRONG_ARGUMENTS } else { 1 })
         }
     }
 }
 
 fn run(args: &Args) -> Result<(), Error> {
-    let text = match args.command {
-        Command::Version => format!("{PROGRAM} {}\n", env!("CARGO_PKG_VERSION")).into_bytes(),
-        Command::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Args::command(), PROGRAM, &mut script);
-            script
-        }
-    };
-    let mut out = io::stdout().lock();
-    out.write_all(&text)?;
-    out.flush()?;
-    Ok(())
+    // These two work without a home, a configuration or a cluster.
+    match &args.command {
+        Command::Version(_) => return command::version(args.global.json),
+        Command::Completions(completions) => return command::completions(completions),
+        _ => {}
+    }
+    let session = Session::open(&args.global, Surroundings::look())?;
+    match &args.command {
+        Command::Up(up) => command::up(session, up),
+        Command::Down(down) => command::down(&session, down),
+        Command::Status(_) => command::status(&session),
+        Command::Logs(logs) => command::logs(&session, logs),
+        Command::Config(config) => command::config(&session, config),
+        Command::Version(_) | Command::Completions(_) => unreachable!("they are done"),
+    }
 }
