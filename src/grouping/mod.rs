@@ -93,9 +93,13 @@ impl Grouper {
     /// The one target of a tuple with these values, where [`Grouper::is_single`].
     #[inline]
     pub fn choose_one(&mut self, values: &[Value]) -> usize {
-        match self.choose(values) {
-            Choice::One(target) => target,
-            _ => unreachable!("the grouping chooses one target"),
+        match &mut self.0 {
+            Rule::RoundRobin { next, count } => advance(next, *count),
+            Rule::OneField { position, count } => one_field(values, *position, *count),
+            _ => match self.choose(values) {
+                Choice::One(target) => target,
+                _ => unreachable!("the grouping chooses one target"),
+            },
         }
     }
 
@@ -108,10 +112,7 @@ impl Grouper {
             Rule::Direct => Choice::Nobody,
             Rule::RoundRobin { next, count } => Choice::One(advance(next, *count)),
             Rule::RoundRobinAmong { next, among } => Choice::One(among[advance(next, among.len())]),
-            Rule::OneField { position, count } => {
-                let hash = java::hash_values(values, std::slice::from_ref(position));
-                Choice::One(java::choose_task_index(hash, *count))
-            }
+            Rule::OneField { position, count } => Choice::One(one_field(values, *position, *count)),
             Rule::Fields { positions, count } => {
                 Choice::One(java::choose_task_index(java::hash_values(values, positions), *count))
             }
@@ -124,6 +125,12 @@ impl Grouper {
             }
         }
     }
+}
+
+#[inline]
+fn one_field(values: &[Value], position: usize, count: usize) -> usize {
+    let hash = java::hash_values(values, std::slice::from_ref(&position));
+    java::choose_task_index(hash, count)
 }
 
 #[inline]

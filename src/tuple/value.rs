@@ -75,7 +75,11 @@ fn inline_bytes(length: u8, words: &[u64; 3]) -> &[u8] {
 
 #[inline]
 fn inline_str(length: u8, words: &[u64; 3]) -> &str {
-    std::str::from_utf8(inline_bytes(length, words)).expect("the bytes were copied from a str")
+    // The zeros behind the text are checked with it: a check of always as many bytes takes a loop
+    // whose end the processor foresees.
+    let checked = if length <= 16 { 16 } else { INLINE_BYTES as u8 };
+    let padded = std::str::from_utf8(inline_bytes(checked, words));
+    &padded.expect("the bytes were copied from a str")[..usize::from(length)]
 }
 
 /// The first eight bytes, the first one lowest.
@@ -92,12 +96,12 @@ fn short_word(bytes: &[u8]) -> u64 {
         let [first, last] = [first, last].map(|four| u64::from(u32::from_le_bytes(*four)));
         return first | last << (8 * (length - 4));
     }
-    match bytes {
-        [] => 0,
-        [one] => u64::from(*one),
-        [one, two] => u64::from(*one) | u64::from(*two) << 8,
-        [one, two, three, ..] => u64::from(*one) | u64::from(*two) << 8 | u64::from(*three) << 16,
-    }
+    // Without a branch for each length: the places overlap, and then hold the same byte.
+    let ([first, ..], [.., last]) = (bytes, bytes) else { return 0 };
+    let middle = length / 2;
+    u64::from(*first)
+        | u64::from(bytes[middle]) << (8 * middle)
+        | u64::from(*last) << (8 * (length - 1))
 }
 
 /// What a [`Value`] holds, borrowed from it.
@@ -278,6 +282,17 @@ impl Value {
             Repr::InlineStr(length, words) => Some(inline_str(*length, words)),
             Repr::StaticStr(text) => Some(text),
             Repr::Shared(Shared::Str(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// A text of up to eight bytes as a word with its first byte lowest, and their number.
+    #[inline]
+    pub(crate) fn short_str(&self) -> Option<(u64, u32)> {
+        match &self.0 {
+            Repr::InlineStr(length @ 0..=8, [word, ..]) => {
+                Some((u64::from_le(*word), u32::from(*length)))
+            }
             _ => None,
         }
     }
@@ -601,6 +616,14 @@ impl IntoValue for &String {
     }
 }
 
+impl IntoValue for &Value {
+    /// As a slice: made any other way, the copy goes over the stack, in pieces that stall.
+    #[inline(always)]
+    fn push_onto(self, values: &mut Vec<Value>) {
+        values.extend_from_slice(std::slice::from_ref(self));
+    }
+}
+
 macro_rules! into_value {
     ($($type:ty),* $(,)?) => {$(
         impl IntoValue for $type {
@@ -614,7 +637,6 @@ macro_rules! into_value {
 
 into_value!(
     Value,
-    &Value,
     String,
     Arc<str>,
     &SmolStr,

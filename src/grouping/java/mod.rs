@@ -51,6 +51,13 @@ const TOP_BITS: u64 = 0x8080_8080_8080_8080;
 /// O(size of the value), no allocation, except what an object's own `java_hash` does.
 #[inline]
 pub fn java_hash(value: &Value) -> i32 {
+    // Most keys are short; as a word they are hashed without a branch on their length.
+    if let Some((word, length)) = value.short_str()
+        && word & TOP_BITS == 0
+    {
+        // At length 0 the shift is by 0, of a word that is 0.
+        return word_polynomial(word.swap_bytes().wrapping_shr(8 * (8 - length))) as i32;
+    }
     if let Some(text) = value.str_bytes() {
         return str_hash(text, || value.as_str().expect("a text has bytes"));
     }
