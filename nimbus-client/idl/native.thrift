@@ -51,7 +51,11 @@ service WorkerGate {
       throws (1: storm.NotAliveException e)
 }
 
-/** What Nimbus answers to supervisors of this engine, on its Thrift port. */
+/** What Nimbus answers to supervisors and clients of this engine, on its Thrift port. */
 service SupervisorGate {
   void reportWorkers(1: string supervisor_id, 2: list<WorkerReport> reports)
+
+  // The last report of each living worker of a topology. Its histograms are summed over the worker's
+  // life, so that whoever asks twice has by subtraction what happened in between.
+  list<WorkerReport> workerReports(1: string topology_id) throws (1: storm.NotAliveException e)
 }

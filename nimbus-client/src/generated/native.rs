@@ -1063,9 +1063,10 @@ impl WorkerGateOrdersResult {
 // SupervisorGate service client
 //
 
-/// What Nimbus answers to supervisors of this engine, on its Thrift port.
+/// What Nimbus answers to supervisors and clients of this engine, on its Thrift port.
 pub trait TSupervisorGateSyncClient {
   fn report_workers(&mut self, supervisor_id: String, reports: Vec<WorkerReport>) -> thrift::Result<()>;
+  fn worker_reports(&mut self, topology_id: String) -> thrift::Result<Vec<WorkerReport>>;
 }
 
 pub trait TSupervisorGateSyncClientMarker {}
@@ -1119,15 +1120,43 @@ impl <C: TThriftClient + TSupervisorGateSyncClientMarker> TSupervisorGateSyncCli
       result.ok_or()
     }
   }
+  fn worker_reports(&mut self, topology_id: String) -> thrift::Result<Vec<WorkerReport>> {
+    (
+      {
+        self.increment_sequence_number();
+        let message_ident = TMessageIdentifier::new("workerReports", TMessageType::Call, self.sequence_number());
+        let call_args = SupervisorGateWorkerReportsArgs { topology_id };
+        self.o_prot_mut().write_message_begin(&message_ident)?;
+        call_args.write_to_out_protocol(self.o_prot_mut())?;
+        self.o_prot_mut().write_message_end()?;
+        self.o_prot_mut().flush()
+      }
+    )?;
+    {
+      let message_ident = self.i_prot_mut().read_message_begin()?;
+      verify_expected_sequence_number(self.sequence_number(), message_ident.sequence_number)?;
+      verify_expected_service_call("workerReports", &message_ident.name)?;
+      if message_ident.message_type == TMessageType::Exception {
+        let remote_error = thrift::Error::read_application_error_from_in_protocol(self.i_prot_mut())?;
+        self.i_prot_mut().read_message_end()?;
+        return Err(thrift::Error::Application(remote_error))
+      }
+      verify_expected_message_type(TMessageType::Reply, message_ident.message_type)?;
+      let result = SupervisorGateWorkerReportsResult::read_from_in_protocol(self.i_prot_mut())?;
+      self.i_prot_mut().read_message_end()?;
+      result.ok_or()
+    }
+  }
 }
 
 //
 // SupervisorGate service processor
 //
 
-/// What Nimbus answers to supervisors of this engine, on its Thrift port.
+/// What Nimbus answers to supervisors and clients of this engine, on its Thrift port.
 pub trait SupervisorGateSyncHandler {
   fn handle_report_workers(&self, supervisor_id: String, reports: Vec<WorkerReport>) -> thrift::Result<()>;
+  fn handle_worker_reports(&self, topology_id: String) -> thrift::Result<Vec<WorkerReport>>;
 }
 
 pub struct SupervisorGateSyncProcessor<H: SupervisorGateSyncHandler> {
@@ -1142,6 +1171,9 @@ impl <H: SupervisorGateSyncHandler> SupervisorGateSyncProcessor<H> {
   }
   fn process_report_workers(&self, incoming_sequence_number: i32, i_prot: &mut dyn TInputProtocol, o_prot: &mut dyn TOutputProtocol) -> thrift::Result<()> {
     TSupervisorGateProcessFunctions::process_report_workers(&self.handler, incoming_sequence_number, i_prot, o_prot)
+  }
+  fn process_worker_reports(&self, incoming_sequence_number: i32, i_prot: &mut dyn TInputProtocol, o_prot: &mut dyn TOutputProtocol) -> thrift::Result<()> {
+    TSupervisorGateProcessFunctions::process_worker_reports(&self.handler, incoming_sequence_number, i_prot, o_prot)
   }
 }
 
@@ -1185,6 +1217,66 @@ impl TSupervisorGateProcessFunctions {
       },
     }
   }
+  pub fn process_worker_reports<H: SupervisorGateSyncHandler>(handler: &H, incoming_sequence_number: i32, i_prot: &mut dyn TInputProtocol, o_prot: &mut dyn TOutputProtocol) -> thrift::Result<()> {
+    let args = SupervisorGateWorkerReportsArgs::read_from_in_protocol(i_prot)?;
+    match handler.handle_worker_reports(args.topology_id) {
+      Ok(handler_return) => {
+        let message_ident = TMessageIdentifier::new("workerReports", TMessageType::Reply, incoming_sequence_number);
+        o_prot.write_message_begin(&message_ident)?;
+        let ret = SupervisorGateWorkerReportsResult { result_value: Some(handler_return), e: None };
+        ret.write_to_out_protocol(o_prot)?;
+        o_prot.write_message_end()?;
+        o_prot.flush()
+      },
+      Err(e) => {
+        match e {
+          thrift::Error::User(usr_err) => {
+            if usr_err.downcast_ref::<storm::NotAliveException>().is_some() {
+              let err = usr_err.downcast::<storm::NotAliveException>().expect("downcast already checked");
+              let ret_err = SupervisorGateWorkerReportsResult{ result_value: None, e: Some(*err) };
+              let message_ident = TMessageIdentifier::new("workerReports", TMessageType::Reply, incoming_sequence_number);
+              o_prot.write_message_begin(&message_ident)?;
+              ret_err.write_to_out_protocol(o_prot)?;
+              o_prot.write_message_end()?;
+              o_prot.flush()
+            } else {
+              let ret_err = {
+                ApplicationError::new(
+                  ApplicationErrorKind::Unknown,
+                  usr_err.to_string()
+                )
+              };
+              let message_ident = TMessageIdentifier::new("workerReports", TMessageType::Exception, incoming_sequence_number);
+              o_prot.write_message_begin(&message_ident)?;
+              thrift::Error::write_application_error_to_out_protocol(&ret_err, o_prot)?;
+              o_prot.write_message_end()?;
+              o_prot.flush()
+            }
+          },
+          thrift::Error::Application(app_err) => {
+            let message_ident = TMessageIdentifier::new("workerReports", TMessageType::Exception, incoming_sequence_number);
+            o_prot.write_message_begin(&message_ident)?;
+            thrift::Error::write_application_error_to_out_protocol(&app_err, o_prot)?;
+            o_prot.write_message_end()?;
+            o_prot.flush()
+          },
+          _ => {
+            let ret_err = {
+              ApplicationError::new(
+                ApplicationErrorKind::Unknown,
+                e.to_string()
+              )
+            };
+            let message_ident = TMessageIdentifier::new("workerReports", TMessageType::Exception, incoming_sequence_number);
+            o_prot.write_message_begin(&message_ident)?;
+            thrift::Error::write_application_error_to_out_protocol(&ret_err, o_prot)?;
+            o_prot.write_message_end()?;
+            o_prot.flush()
+          },
+        }
+      },
+    }
+  }
 }
 
 impl <H: SupervisorGateSyncHandler> TProcessor for SupervisorGateSyncProcessor<H> {
@@ -1193,6 +1285,9 @@ impl <H: SupervisorGateSyncHandler> TProcessor for SupervisorGateSyncProcessor<H
     let res = match &*message_ident.name {
       "reportWorkers" => {
         self.process_report_workers(message_ident.sequence_number, i_prot, o_prot)
+      },
+      "workerReports" => {
+        self.process_worker_reports(message_ident.sequence_number, i_prot, o_prot)
       },
       method => {
         Err(
@@ -1317,6 +1412,141 @@ impl SupervisorGateReportWorkersResult {
   }
 }
 
+//
+// SupervisorGateWorkerReportsArgs
+//
+
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+struct SupervisorGateWorkerReportsArgs {
+  topology_id: String,
+}
+
+impl SupervisorGateWorkerReportsArgs {
+  fn read_from_in_protocol(i_prot: &mut dyn TInputProtocol) -> thrift::Result<SupervisorGateWorkerReportsArgs> {
+    i_prot.read_struct_begin()?;
+    let mut f_1: Option<String> = None;
+    loop {
+      let field_ident = i_prot.read_field_begin()?;
+      if field_ident.field_type == TType::Stop {
+        break;
+      }
+      let field_id = field_id(&field_ident)?;
+      match field_id {
+        1 => {
+          let val = i_prot.read_string()?;
+          f_1 = Some(val);
+        },
+        _ => {
+          i_prot.skip(field_ident.field_type)?;
+        },
+      };
+      i_prot.read_field_end()?;
+    }
+    i_prot.read_struct_end()?;
+    verify_required_field_exists("SupervisorGateWorkerReportsArgs.topology_id", &f_1)?;
+    let ret = SupervisorGateWorkerReportsArgs {
+      topology_id: f_1.expect("auto-generated code should have checked for presence of required fields"),
+    };
+    Ok(ret)
+  }
+  fn write_to_out_protocol(&self, o_prot: &mut dyn TOutputProtocol) -> thrift::Result<()> {
+    let struct_ident = TStructIdentifier::new("workerReports_args");
+    o_prot.write_struct_begin(&struct_ident)?;
+    o_prot.write_field_begin(&TFieldIdentifier::new("topology_id", TType::String, 1))?;
+    o_prot.write_string(&self.topology_id)?;
+    o_prot.write_field_end()?;
+    o_prot.write_field_stop()?;
+    o_prot.write_struct_end()
+  }
+}
+
+//
+// SupervisorGateWorkerReportsResult
+//
+
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+struct SupervisorGateWorkerReportsResult {
+  result_value: Option<Vec<WorkerReport>>,
+  e: Option<storm::NotAliveException>,
+}
+
+impl SupervisorGateWorkerReportsResult {
+  fn ok_or(self) -> thrift::Result<Vec<WorkerReport>> {
+    if self.e.is_some() {
+      Err(thrift::Error::User(Box::new(self.e.unwrap())))
+    } else if self.result_value.is_some() {
+      Ok(self.result_value.unwrap())
+    } else {
+      Err(
+        thrift::Error::Application(
+          ApplicationError::new(
+            ApplicationErrorKind::MissingResult,
+            "no result received for SupervisorGateWorkerReports"
+          )
+        )
+      )
+    }
+  }
+  fn read_from_in_protocol(i_prot: &mut dyn TInputProtocol) -> thrift::Result<SupervisorGateWorkerReportsResult> {
+    i_prot.read_struct_begin()?;
+    let mut f_0: Option<Vec<WorkerReport>> = None;
+    let mut f_1: Option<storm::NotAliveException> = None;
+    loop {
+      let field_ident = i_prot.read_field_begin()?;
+      if field_ident.field_type == TType::Stop {
+        break;
+      }
+      let field_id = field_id(&field_ident)?;
+      match field_id {
+        0 => {
+          let list_ident = i_prot.read_list_begin()?;
+          let mut val: Vec<WorkerReport> = Vec::with_capacity(thrift::protocol::prealloc_size(list_ident.size));
+          for _ in 0..list_ident.size {
+            let list_elem_7 = WorkerReport::read_from_in_protocol(i_prot)?;
+            val.push(list_elem_7);
+          }
+          i_prot.read_list_end()?;
+          f_0 = Some(val);
+        },
+        1 => {
+          let val = storm::NotAliveException::read_from_in_protocol(i_prot)?;
+          f_1 = Some(val);
+        },
+        _ => {
+          i_prot.skip(field_ident.field_type)?;
+        },
+      };
+      i_prot.read_field_end()?;
+    }
+    i_prot.read_struct_end()?;
+    let ret = SupervisorGateWorkerReportsResult {
+      result_value: f_0,
+      e: f_1,
+    };
+    Ok(ret)
+  }
+  fn write_to_out_protocol(&self, o_prot: &mut dyn TOutputProtocol) -> thrift::Result<()> {
+    let struct_ident = TStructIdentifier::new("SupervisorGateWorkerReportsResult");
+    o_prot.write_struct_begin(&struct_ident)?;
+    if let Some(ref fld_var) = self.result_value {
+      o_prot.write_field_begin(&TFieldIdentifier::new("result_value", TType::List, 0))?;
+      o_prot.write_list_begin(&TListIdentifier::new(TType::Struct, fld_var.len() as i32))?;
+      for e in fld_var {
+        e.write_to_out_protocol(o_prot)?;
+      }
+      o_prot.write_list_end()?;
+      o_prot.write_field_end()?
+    }
+    if let Some(ref fld_var) = self.e {
+      o_prot.write_field_begin(&TFieldIdentifier::new("e", TType::Struct, 1))?;
+      fld_var.write_to_out_protocol(o_prot)?;
+      o_prot.write_field_end()?
+    }
+    o_prot.write_field_stop()?;
+    o_prot.write_struct_end()
+  }
+}
+
 /// Every type of this IDL.
 pub static TYPES: &[crate::catalogue::Type] = &[
   crate::catalogue::type_entry!(Struct, ReportedError),
@@ -1330,4 +1560,5 @@ pub static METHODS: &[crate::catalogue::Method] = &[
   crate::catalogue::method_entry!("WorkerGate", "report", WorkerGateReportArgs, WorkerGateReportResult),
   crate::catalogue::method_entry!("WorkerGate", "orders", WorkerGateOrdersArgs, WorkerGateOrdersResult),
   crate::catalogue::method_entry!("SupervisorGate", "reportWorkers", SupervisorGateReportWorkersArgs, SupervisorGateReportWorkersResult),
+  crate::catalogue::method_entry!("SupervisorGate", "workerReports", SupervisorGateWorkerReportsArgs, SupervisorGateWorkerReportsResult),
 ];

@@ -41,7 +41,7 @@ fn all_methods_of_storm_are_there() {
 fn what_is_ours_stands_beside_it_and_shares_no_name() {
     check_types(native::TYPES, Kind::Struct, 4);
     check_methods(native::METHODS, "WorkerGate", 2);
-    check_methods(native::METHODS, "SupervisorGate", 1);
+    check_methods(native::METHODS, "SupervisorGate", 2);
     let storms: BTreeSet<&str> = thrift::METHODS.iter().map(|row| row.name).collect();
     let shared: Vec<&str> =
         native::METHODS.iter().map(|row| row.name).filter(|name| storms.contains(name)).collect();
