@@ -27,6 +27,7 @@ const COMMANDS: [&str; 4] = ["run", "describe", "list", "help"];
 mod id {
     pub const DURATION: &str = "app.duration";
     pub const JSON: &str = "app.json";
+    pub const FORMAT: &str = "app.format";
     pub const CONF: &str = "app.conf";
     pub const THREADS: &str = "app.threads";
     pub const LOG: &str = "app.log";
@@ -44,11 +45,22 @@ pub(super) enum Request {
         topology: String,
         args: ArgMatches,
         conf: Conf,
-        json: bool,
+        format: Format,
     },
     List,
     /// Print this text: help or version.
     Print(String),
+}
+
+/// How a topology is described.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    /// One line per component, for people.
+    Text,
+    /// One object with all components, for programs.
+    Json,
+    /// One object with what a submitter sends to Nimbus.
+    Submit,
 }
 
 /// How a topology is run.
@@ -90,7 +102,9 @@ impl Request {
         let conf = read_conf(&args)?;
         let json = args.get_flag(id::JSON);
         if part == "describe" {
-            return Ok(Self::Describe { topology, args, conf, json });
+            let format = *args.get_one(id::FORMAT).expect("the option has a default");
+            let format = if json && format == Format::Text { Format::Json } else { format };
+            return Ok(Self::Describe { topology, args, conf, format });
         }
         let options = RunOptions {
             duration: args.get_one(id::DURATION).copied(),
@@ -115,8 +129,9 @@ fn command(app: &App, program: &str) -> Command {
     let run = part("run", "Run a topology in this process", &app.topologies)
         .args(run_options())
         .args(shared_options());
-    let describe =
-        part("describe", "Print a topology's components", &app.topologies).args(shared_options());
+    let describe = part("describe", "Print a topology's components", &app.topologies)
+        .arg(format_option())
+        .args(shared_options());
     Command::new(program.to_owned())
         .bin_name(program.to_owned())
         .version(version)
@@ -167,6 +182,25 @@ fn run_options() -> [Arg; 4] {
             .help("Log to standard error up to this level"),
     ]
     .map(|arg| arg.global(true).help_heading("Running"))
+}
+
+fn format_option() -> Arg {
+    Arg::new(id::FORMAT)
+        .long("format")
+        .value_name("FORMAT")
+        .value_parser(PossibleValuesParser::new(["text", "json", "submit"]).map(read_format))
+        .default_value("text")
+        .global(true)
+        .help_heading("Running")
+        .help("Print lines for people, all components as JSON, or what a submitter sends to Nimbus")
+}
+
+fn read_format(format: String) -> Format {
+    match format.as_str() {
+        "json" => Format::Json,
+        "submit" => Format::Submit,
+        _ => Format::Text,
+    }
 }
 
 /// Options of every command that builds a topology.

@@ -3,9 +3,10 @@
 //! The object's `format` is a version: a change that a reader must know of raises it; a new key
 //! does not.
 
-use serde_json::{Map, Value as Json, json};
+use base64::prelude::{BASE64_STANDARD, Engine};
+use nimbus_client::wire::to_bytes;
+use serde_json::{Value as Json, json};
 
-use crate::conf::TopologyConf;
 use crate::topology::{Component, Grouping, Input, Role, Topology};
 
 /// Version of the format.
@@ -13,7 +14,7 @@ const FORMAT: u32 = 1;
 
 pub(super) fn to_json(name: &str, topology: &Topology) -> Json {
     let components = topology.components().values();
-    let components: Vec<Json> = components.map(|one| component(one, topology.conf())).collect();
+    let components: Vec<Json> = components.map(|one| component(one, topology)).collect();
     let warnings: Vec<String> = topology.warnings().iter().map(ToString::to_string).collect();
     json!({
         "format": FORMAT,
@@ -22,6 +23,34 @@ pub(super) fn to_json(name: &str, topology: &Topology) -> Json {
         "components": components,
         "warnings": warnings,
     })
+}
+
+/// What `stormdeploy submit` sends to Nimbus, apart from this binary itself. `unregistered` says what
+/// keeps the topology from being submitted; where it is not empty there is no topology.
+pub(super) fn to_submit(name: &str, topology: &Topology) -> Json {
+    let submitted = topology.to_thrift().map(|topology| {
+        let bytes = to_bytes(&topology).expect("what is in memory is below 2 GiB");
+        BASE64_STANDARD.encode(bytes)
+    });
+    let unregistered: Vec<String> = match &submitted {
+        Ok(_) => Vec::new(),
+        Err(problems) => problems.iter().map(ToString::to_string).collect(),
+    };
+    json!({
+        "format": FORMAT,
+        "name": name,
+        "conf": topology.conf().as_map(),
+        "topology_thrift_base64": submitted.ok(),
+        "unregistered": unregistered,
+        "target": target(),
+        "runtime": env!("CARGO_PKG_VERSION"),
+    })
+}
+
+/// The machines that this binary runs on, as archives name them.
+fn target() -> String {
+    let libc = if cfg!(target_env = "musl") { "musl" } else { "gnu" };
+    format!("{}-{}-{libc}", std::env::consts::ARCH, std::env::consts::OS)
 }
 
 /// A component's role, as every format names it.
@@ -33,7 +62,7 @@ pub(super) fn role(role: &Role) -> &'static str {
     }
 }
 
-fn component(component: &Component, of_topology: &TopologyConf) -> Json {
+fn component(component: &Component, topology: &Topology) -> Json {
     let outputs = component.outputs.iter().map(|output| {
         let fields: Vec<&str> = output.fields.iter().collect();
         json!({ "stream": output.stream.as_str(), "fields": fields, "direct": output.direct })
@@ -43,17 +72,10 @@ fn component(component: &Component, of_topology: &TopologyConf) -> Json {
         "role": role(&component.role),
         "executors": component.executors,
         "tasks": component.tasks,
-        "conf": own_conf(&component.conf, of_topology),
+        "conf": topology.own_conf(component),
         "outputs": outputs.collect::<Vec<_>>(),
         "inputs": component.inputs.iter().map(input).collect::<Vec<_>>(),
     })
-}
-
-/// What a component sets otherwise than its topology.
-fn own_conf(own: &TopologyConf, of_topology: &TopologyConf) -> Map<String, Json> {
-    let all = own.as_map().iter();
-    let own = all.filter(|(key, value)| of_topology.get(key) != Some(*value));
-    own.map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
 fn input(input: &Input) -> Json {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   hello run NAME [ARGS]        run a topology in this process
-//!   hello describe NAME [ARGS]   print its components, streams and groupings
+//!   hello describe NAME [ARGS]   print its components, streams and groupings, or what is submitted
 //!   hello list                   print the topologies
 //! ```
 //!
@@ -45,8 +45,9 @@ pub use words::{DurationError, parse_duration};
 use crate::component::Result;
 use crate::conf::Conf;
 use crate::local::RunningTopology;
-use crate::topology::{FromArgs, Register, Topology, TopologyBuilder};
-use args::Request;
+use crate::topology::{FromArgs, GroupingFromArgs, Register, Topology, TopologyBuilder};
+use crate::tuple::codec::ObjectReader;
+use args::{Format, Request};
 
 /// Topologies, and the components that they name, as one program.
 ///
@@ -130,6 +131,25 @@ impl App {
     {
         assert!(self.register.names().all(|known| known != name), "{name} is registered twice");
         self.register.add(name, constructor);
+        self
+    }
+
+    /// Registers a constructor of groupings under a name, as [`Register::add_grouping`].
+    #[must_use]
+    pub fn register_grouping<A, F>(mut self, name: &str, constructor: F) -> Self
+    where
+        F: GroupingFromArgs<A>,
+        A: DeserializeOwned + 'static,
+    {
+        self.register.add_grouping(name, constructor);
+        self
+    }
+
+    /// Has shared objects of a type be read by `reader` where they come from another worker, as
+    /// [`Register::object_reader`].
+    #[must_use]
+    pub fn object_reader(mut self, type_name: &str, reader: ObjectReader) -> Self {
+        self.register.object_reader(type_name, reader);
         self
     }
 
@@ -224,15 +244,18 @@ impl App {
         match Request::parse(self, program, args)? {
             Request::Print(text) => terminal::write_data(text.as_bytes())?,
             Request::List => terminal::write_data(self.list("").as_bytes())?,
-            Request::Describe { topology, args, conf, json } => {
+            Request::Describe { topology, args, conf, format } => {
                 let entry = self.known(&topology);
                 let topology = self.build_entry(entry, &args, &conf)?;
                 for warning in topology.warnings() {
                     terminal::remark(program, warning);
                 }
-                let text = match json {
-                    true => format!("{:#}\n", describe::to_json(&entry.name, &topology)),
-                    false => topology.to_string(),
+                let text = match format {
+                    Format::Text => topology.to_string(),
+                    Format::Json => format!("{:#}\n", describe::to_json(&entry.name, &topology)),
+                    Format::Submit => {
+                        format!("{}\n", describe::to_submit(&entry.name, &topology))
+                    }
                 };
                 terminal::write_data(text.as_bytes())?;
             }
@@ -289,6 +312,10 @@ impl Entry {
 
 #[cfg(test)]
 mod tests {
+    use base64::prelude::{BASE64_STANDARD, Engine};
+    use nimbus_client::thrift::StormTopology;
+    use nimbus_client::wire::{Limits, from_bytes};
+
     use super::*;
     use crate::bolt::{BasicBolt, BasicCollector};
     use crate::component::Declarer;
@@ -343,6 +370,27 @@ mod tests {
         let bolt = components.iter().find(|component| component["id"] == "ignore");
         let input = &bolt.expect("the bolt is described")["inputs"][0];
         assert_eq!((&input["grouping"], &input["fields"][0]), (&"fields".into(), &"word".into()));
+    }
+
+    #[test]
+    fn what_is_submitted_says_what_keeps_it_from_that() {
+        let closure = app().build("silence", &[]).expect("it can be built");
+        let object = describe::to_submit("silence", &closure);
+        assert!(object["topology_thrift_base64"].is_null());
+        let problem = object["unregistered"][0].as_str().expect("a problem");
+        assert!(problem.starts_with("component silent is made by a closure"), "{problem}");
+
+        let app =
+            App::new().register("silent", |(): ()| Silent).topology("named", |builder, ()| {
+                builder.spout("silent", Named::new("silent"));
+                Ok(())
+            });
+        let object = describe::to_submit("named", &app.build("named", &[]).expect("it is sound"));
+        let bytes = object["topology_thrift_base64"].as_str().expect("a topology");
+        let bytes = BASE64_STANDARD.decode(bytes).expect("base64");
+        let topology: StormTopology = from_bytes(&bytes, &Limits::default()).expect("a topology");
+        assert_eq!(topology.spouts.keys().collect::<Vec<_>>(), ["silent"]);
+        assert_eq!(object["format"], 1);
     }
 
     #[test]

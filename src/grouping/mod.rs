@@ -56,7 +56,7 @@ impl Grouper {
         Self(match grouping {
             Grouping::Direct => Rule::Direct,
             Grouping::Custom(factory) => {
-                let mut grouping = (factory.0)();
+                let mut grouping = factory.make();
                 grouping.prepare(stream, count);
                 Rule::Custom { grouping, count, chosen: Vec::new() }
             }
@@ -163,8 +163,7 @@ impl fmt::Debug for Grouper {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::topology::CustomFactory;
-    use std::sync::Arc;
+    use crate::topology::{CustomFactory, IntoGrouping};
 
     fn stream() -> StreamSchema {
         StreamSchema {
@@ -224,7 +223,7 @@ mod tests {
 
     #[test]
     fn a_custom_grouping_cannot_choose_a_target_that_is_not_there() {
-        let factory = CustomFactory(Arc::new(|| Box::new(Odd)));
+        let factory = CustomFactory((|| Odd).into_grouping());
         assert_eq!(choices(&Grouping::Custom(factory), 4, &[], &["a"]), [1, 3]);
     }
 }

@@ -1,13 +1,11 @@
 //! Collects what an author says of a topology.
 
-use std::sync::Arc;
-
 use serde_json::Value as Json;
 use smol_str::SmolStr;
 
-use super::factory::{AnyComponent, IntoBolt, IntoSpout, Register};
+use super::factory::{AnyComponent, IntoBolt, IntoGrouping, IntoSpout, Register};
 use super::validate::check;
-use super::{CustomFactory, CustomGrouping, Grouping, Input, Topology, TopologyErrors};
+use super::{CustomFactory, Grouping, Input, Topology, TopologyErrors};
 use crate::conf::Conf;
 use crate::id::{ComponentId, StreamId};
 use crate::tuple::Fields;
@@ -239,12 +237,10 @@ impl BoltDeclarer<'_> {
     }
 
     /// Takes tuples as the author's own grouping chooses; one is made per emitting executor.
-    pub fn custom<G: CustomGrouping + 'static>(
-        self,
-        from: impl Into<Source>,
-        make: impl Fn() -> G + Send + Sync + 'static,
-    ) -> Self {
-        let factory = CustomFactory(Arc::new(move || Box::new(make())));
+    ///
+    /// `grouping` is a closure that makes it, or a [`Named`](super::Named) one.
+    pub fn custom<Kind>(self, from: impl Into<Source>, grouping: impl IntoGrouping<Kind>) -> Self {
+        let factory = CustomFactory(grouping.into_grouping());
         self.grouping(from, Grouping::Custom(factory))
     }
 

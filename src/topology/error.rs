@@ -226,6 +226,24 @@ pub enum TopologyError {
         /// The name that was probably meant.
         nearest: Option<String>,
     },
+    /// A grouping by a name that is not registered.
+    #[error(
+        "bolt {component} groups the tuples of {from} by the registered grouping {name:?}, which is \
+         not registered: registered are {known}{}",
+        did_you_mean(nearest)
+    )]
+    GroupingNotRegistered {
+        /// The subscribing bolt.
+        component: ComponentId,
+        /// The component it subscribes to.
+        from: ComponentId,
+        /// The name.
+        name: String,
+        /// What is registered.
+        known: String,
+        /// The name that was probably meant.
+        nearest: Option<String>,
+    },
     /// A component's arguments do not fit its constructor.
     #[error("component {component}: the arguments of {name:?} cannot be read: {source}")]
     Arguments {

@@ -7,10 +7,13 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
+use smol_str::SmolStr;
 
+use super::CustomGrouping;
 use crate::bolt::{BasicBolt, Bolt};
 use crate::component::ComponentError;
 use crate::spout::Spout;
+use crate::tuple::codec::ObjectReader;
 
 /// Makes a spout's instances, one per task.
 pub(crate) type SpoutFactory = Arc<dyn Fn() -> Box<dyn Spout> + Send + Sync>;
@@ -84,6 +87,44 @@ pub(crate) enum Maker {
     Named(Named),
 }
 
+/// What `BoltDeclarer::custom` takes: a closure that makes a [`CustomGrouping`], or a [`Named`] one.
+///
+/// `Kind` only tells the implementations apart and is always inferred.
+pub trait IntoGrouping<Kind> {
+    /// The factory, or the name to look up.
+    #[doc(hidden)]
+    fn into_grouping(self) -> AnyGrouping;
+}
+
+/// A grouping of the author's own before the topology is built.
+#[doc(hidden)]
+#[derive(Clone)]
+pub struct AnyGrouping {
+    /// Makes one per emitting executor; none as long as only its name is known.
+    pub(crate) make: Option<GroupingFactory>,
+    pub(crate) named: Option<Named>,
+}
+
+pub(crate) type GroupingFactory = Arc<dyn Fn() -> Box<dyn CustomGrouping> + Send + Sync>;
+
+impl<F, G> IntoGrouping<OfGrouping> for F
+where
+    F: Fn() -> G + Send + Sync + 'static,
+    G: CustomGrouping + 'static,
+{
+    fn into_grouping(self) -> AnyGrouping {
+        AnyGrouping { make: Some(Arc::new(move || Box::new(self()))), named: None }
+    }
+}
+
+impl IntoGrouping<OfName> for Named {
+    fn into_grouping(self) -> AnyGrouping {
+        AnyGrouping { make: None, named: Some(self) }
+    }
+}
+
+#[doc(hidden)]
+pub struct OfGrouping;
 #[doc(hidden)]
 pub struct OfSpout;
 #[doc(hidden)]
@@ -177,12 +218,33 @@ from_args!(OfSpout, Spout, spout);
 from_args!(OfBolt, Bolt, bolt);
 from_args!(OfBasicBolt, BasicBolt, basic_bolt);
 
-type Resolver = Arc<dyn Fn(&Json) -> Result<AnyComponent, ComponentError> + Send + Sync>;
+/// What [`Register::add_grouping`] takes: a constructor `Fn(Args) -> G` of a [`CustomGrouping`].
+pub trait GroupingFromArgs<Args>: Send + Sync + 'static {
+    /// A factory of groupings made with these arguments.
+    #[doc(hidden)]
+    fn grouping(self: Arc<Self>, args: Args) -> AnyGrouping;
+}
 
-/// Constructors of components by name, so that a component can be named across processes.
+impl<F, Args, G> GroupingFromArgs<Args> for F
+where
+    F: Fn(Args) -> G + Send + Sync + 'static,
+    Args: Clone + Send + Sync + 'static,
+    G: CustomGrouping + 'static,
+{
+    fn grouping(self: Arc<Self>, args: Args) -> AnyGrouping {
+        (move || self(args.clone())).into_grouping()
+    }
+}
+
+type Resolver<T> = Arc<dyn Fn(&Json) -> Result<T, ComponentError> + Send + Sync>;
+
+/// Constructors by name, of components and of the author's own groupings, so that they can be named
+/// across processes; and what reads their shared objects there.
 #[derive(Clone, Default)]
 pub struct Register {
-    name_to_resolver: BTreeMap<String, Resolver>,
+    name_to_resolver: BTreeMap<String, Resolver<AnyComponent>>,
+    name_to_grouping: BTreeMap<String, Resolver<AnyGrouping>>,
+    pub(super) object_readers: Vec<(SmolStr, ObjectReader)>,
 }
 
 impl Register {
@@ -209,9 +271,49 @@ impl Register {
         self
     }
 
-    /// The registered names, sorted.
+    /// Registers a constructor of groupings under `name`, as [`add`](Self::add) does one of
+    /// components.
+    pub fn add_grouping<Args, F>(&mut self, name: impl Into<String>, constructor: F) -> &mut Self
+    where
+        F: GroupingFromArgs<Args>,
+        Args: DeserializeOwned + 'static,
+    {
+        let constructor = Arc::new(constructor);
+        let resolver = move |args: &Json| {
+            let args = serde_json::from_value(args.clone())?;
+            Ok(constructor.clone().grouping(args))
+        };
+        self.name_to_grouping.insert(name.into(), Arc::new(resolver));
+        self
+    }
+
+    /// Has shared objects of a type be read by `reader` in every topology built with this register;
+    /// see [`TopologyBuilder::object_reader`](super::TopologyBuilder::object_reader).
+    pub fn object_reader(
+        &mut self,
+        type_name: impl Into<SmolStr>,
+        reader: ObjectReader,
+    ) -> &mut Self {
+        self.object_readers.push((type_name.into(), reader));
+        self
+    }
+
+    /// The registered names of components, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.name_to_resolver.keys().map(String::as_str)
+    }
+
+    /// The registered names of groupings, sorted.
+    pub(crate) fn grouping_names(&self) -> impl Iterator<Item = &str> {
+        self.name_to_grouping.keys().map(String::as_str)
+    }
+
+    /// The grouping of that name with these arguments; none if the name is not registered.
+    pub(crate) fn resolve_grouping(
+        &self,
+        named: &Named,
+    ) -> Option<Result<AnyGrouping, ComponentError>> {
+        self.name_to_grouping.get(&named.name).map(|resolver| resolver(&named.args))
     }
 
     /// The component of that name with these arguments; none if the name is not registered.

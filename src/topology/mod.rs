@@ -13,6 +13,7 @@ mod builder;
 mod error;
 mod factory;
 mod tasks;
+pub mod thrift;
 mod validate;
 
 use std::collections::BTreeMap;
@@ -22,10 +23,15 @@ use std::sync::Arc;
 pub use builder::{BoltDeclarer, Source, SpoutDeclarer, TopologyBuilder};
 pub use error::{TopologyError, TopologyErrors, Warning};
 pub(crate) use factory::BoltInstance;
-pub use factory::{AnyComponent, FromArgs, IntoBolt, IntoSpout, Named, Register};
+pub use factory::{
+    AnyComponent, AnyGrouping, FromArgs, GroupingFromArgs, IntoBolt, IntoGrouping, IntoSpout,
+    Named, Register,
+};
 pub(crate) use factory::{BoltFactory, SpoutFactory};
 pub(crate) use tasks::TaskPlan;
 pub(crate) use validate::is_feedback;
+
+use serde_json::Value as Json;
 
 use crate::component::DeclaredStream;
 use crate::conf::TopologyConf;
@@ -57,6 +63,8 @@ struct Parts {
 pub(crate) struct Component {
     pub id: ComponentId,
     pub role: Role,
+    /// The registered name and arguments that it was made of; none if a closure makes it.
+    pub named: Option<Named>,
     pub outputs: Vec<DeclaredStream>,
     pub inputs: Vec<Input>,
     /// Number of executors.
@@ -107,7 +115,14 @@ pub enum Grouping {
 
 /// Makes an author's own grouping, one for each emitting executor.
 #[derive(Clone)]
-pub struct CustomFactory(pub(crate) Arc<dyn Fn() -> Box<dyn CustomGrouping> + Send + Sync>);
+pub struct CustomFactory(pub(crate) AnyGrouping);
+
+impl CustomFactory {
+    pub(crate) fn make(&self) -> Box<dyn CustomGrouping> {
+        let make = self.0.make.as_ref();
+        make.expect("a checked topology has looked up its registered groupings")()
+    }
+}
 
 /// A grouping of the author's own.
 pub trait CustomGrouping: Send {
@@ -211,6 +226,13 @@ impl Topology {
             }
         }
         depths
+    }
+
+    /// What a component sets otherwise than its topology.
+    pub(crate) fn own_conf(&self, component: &Component) -> serde_json::Map<String, Json> {
+        let all = component.conf.as_map().iter();
+        let own = all.filter(|(key, value)| self.conf().get(key.as_str()) != Some(*value));
+        own.map(|(key, value)| (key.clone(), value.clone())).collect()
     }
 
     pub(crate) fn components(&self) -> &BTreeMap<ComponentId, Component> {

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use smol_str::SmolStr;
 
 use super::builder::{Draft, TopologyBuilder};
-use super::factory::{BoltInstance, Maker, Register};
-use super::{ACKER, Component, Grouping, Input, Role, Topology};
+use super::factory::{AnyGrouping, BoltInstance, Maker, Register};
+use super::{ACKER, Component, CustomFactory, Grouping, Input, Role, Topology};
 use super::{TopologyError, TopologyErrors, Warning};
 use crate::component::{DeclaredStream, Declarer};
 use crate::conf::{Conf, TopologyConf, nearest};
@@ -26,6 +26,7 @@ pub(super) fn check(builder: &TopologyBuilder) -> Result<Topology, TopologyError
         check.component(draft, &conf, &builder.register);
     }
     check.inputs(&builder.drafts);
+    check.object_readers(&builder.register.object_readers);
     check.object_readers(&builder.object_readers);
     check.whole(&conf);
     if !check.errors.is_empty() {
@@ -86,6 +87,7 @@ impl Check {
                 self.errors.push(TopologyError::Zero { component: id.clone(), what });
             }
         }
+        let inputs = self.groupings(draft, register);
         let Some(role) = self.role(draft, register) else { return };
         let mut declarer = Declarer::default();
         match &role {
@@ -108,8 +110,12 @@ impl Check {
         let component = Component {
             id: id.clone(),
             role,
+            named: match &draft.maker.0 {
+                Maker::Named(named) => Some(named.clone()),
+                Maker::Spout(_) | Maker::Bolt(_) => None,
+            },
             outputs: declarer.streams,
-            inputs: draft.inputs.clone(),
+            inputs,
             executors: draft.parallelism.min(tasks),
             tasks,
             conf,
@@ -120,6 +126,33 @@ impl Check {
                 self.errors.push(TopologyError::DuplicateComponent { component: id.clone() });
             }
         }
+    }
+
+    /// The subscriptions of a bolt, its registered groupings looked up.
+    fn groupings(&mut self, draft: &Draft, register: &Register) -> Vec<Input> {
+        let mut inputs = draft.inputs.clone();
+        for input in &mut inputs {
+            let Grouping::Custom(CustomFactory(AnyGrouping { make, named })) = &mut input.grouping
+            else {
+                continue;
+            };
+            let Some(named) = named.as_ref().filter(|_| make.is_none()) else { continue };
+            let (component, name) = (draft.id.clone(), named.name.clone());
+            match register.resolve_grouping(named) {
+                Some(Ok(grouping)) => *make = grouping.make,
+                Some(Err(source)) => {
+                    self.errors.push(TopologyError::Arguments { component, name, source });
+                }
+                None => self.errors.push(TopologyError::GroupingNotRegistered {
+                    component,
+                    from: input.from.clone(),
+                    known: listed(register.grouping_names()),
+                    nearest: nearest(&name, register.grouping_names()).map(str::to_owned),
+                    name,
+                }),
+            }
+        }
+        inputs
     }
 
     fn role(&mut self, draft: &Draft, register: &Register) -> Option<Role> {
@@ -269,6 +302,7 @@ impl Check {
             let acker = Component {
                 id: ACKER.into(),
                 role: Role::Acker,
+                named: None,
                 outputs: Vec::new(),
                 inputs: Vec::new(),
                 executors: ackers,
