@@ -26,6 +26,7 @@ mod embedded;
 mod error;
 mod path;
 pub mod paths;
+mod state;
 mod storage;
 mod tree;
 mod watch;
@@ -33,6 +34,7 @@ mod watch;
 pub use embedded::{EmbeddedStore, FILE_NAME};
 pub use error::{MultiError, StateError};
 pub use path::PathFault;
+pub use state::{ClusterError, ClusterState, KEPT_ERRORS, LeaderInfo, LeaderInfoError, Versioned};
 pub use storage::{
     CreateMode, Durability, Expected, MAX_REQUEST_BYTES, Op, OpResult, SessionState, Stat,
     StateBackend, StateStorage,

@@ -21,8 +21,11 @@ impl Default for Paths {
     }
 }
 
-/// The part of an executor's error that every node of errors begins with.
+/// What the name of an error's node begins with, before its number.
 const ERROR_PREFIX: &str = "e";
+
+/// What the name of a component's last error ends with, behind the component.
+pub const LAST_ERROR_SUFFIX: &str = "-last-error";
 
 impl Paths {
     /// The paths below a root such as `/storm`; `/` puts them at the top.
@@ -137,7 +140,7 @@ impl Paths {
 
     /// `ErrorInfo` of the last error, persistent.
     pub fn last_error(&self, id: &TopologyId, component: &str) -> String {
-        format!("{}-last-error", self.component_errors(id, component))
+        format!("{}{LAST_ERROR_SUFFIX}", self.component_errors(id, component))
     }
 
     /// Folder of the credentials of all topologies.

@@ -5,10 +5,19 @@
 //! | `conformance.rs` | what every backend must do, as a list of functions |
 //! | `model.rs` | random operations against a plain model |
 //! | `crash.rs` | a process is killed while it writes |
+//! | `storm_nodes.rs` | every node of a stock cluster is read, and written again |
+//! | `typed.rs` | what Nimbus and supervisors keep there |
 
 mod conformance;
 mod crash;
 mod model;
+mod storm_nodes;
+mod typed;
+#[path = "../support"]
+mod support {
+    pub mod base64;
+    pub mod fixtures;
+}
 
 use storm_runtime::cluster::EmbeddedStore;
 
