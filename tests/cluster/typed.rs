@@ -59,7 +59,7 @@ fn error(text: &str) -> ErrorInfo {
 
 #[test]
 fn a_topology_is_added_once_with_all_that_belongs_to_it() {
-    let Place { state, .. } = place();
+    let Place { state, _folder, .. } = place();
     let credentials = Credentials::new(BTreeMap::from([("user".into(), "word".into())]), None);
     state.add_topology(&id(), &base(TopologyStatus::ACTIVE), Some(&credentials)).expect("free");
     let again = state.add_topology(&id(), &base(TopologyStatus::ACTIVE), Some(&credentials));
@@ -72,7 +72,7 @@ fn a_topology_is_added_once_with_all_that_belongs_to_it() {
 
 #[test]
 fn a_change_on_old_knowledge_is_refused() {
-    let Place { state, .. } = place();
+    let Place { state, _folder, .. } = place();
     state.add_topology(&id(), &base(TopologyStatus::ACTIVE), None).expect("a free id");
     let read = state.topology(&id(), None).expect("it is read").expect("it is there");
     let seen = Expected::Version(read.version);
@@ -88,7 +88,7 @@ fn a_change_on_old_knowledge_is_refused() {
 
 #[test]
 fn a_removed_topology_leaves_only_what_its_workers_wrote() {
-    let Place { state, .. } = place();
+    let Place { state, _folder, .. } = place();
     state.add_topology(&id(), &base(TopologyStatus::ACTIVE), None).expect("a free id");
     let assignment = Assignment::new("/".into(), None, None, None, None, None, None);
     state.put_assignment(&id(), &assignment).expect("it is written");
@@ -113,7 +113,7 @@ fn a_removed_topology_leaves_only_what_its_workers_wrote() {
 
 #[test]
 fn the_newest_errors_are_kept_and_the_last_survives_its_session() {
-    let Place { store, state, .. } = place();
+    let Place { store, state, _folder } = place();
     let reporter = another(&store);
     let component = "a/b c";
     for number in 0..KEPT_ERRORS + 3 {
@@ -138,7 +138,7 @@ fn the_newest_errors_are_kept_and_the_last_survives_its_session() {
 
 #[test]
 fn who_is_gone_is_no_longer_listed() {
-    let Place { store, state, .. } = place();
+    let Place { store, state, _folder } = place();
     let daemon = another(&store);
     let nimbus = NimbusSummary::new("host".into(), 6627, 5, false, "2.8.3".into(), None);
     daemon.put_nimbus("host", &nimbus).expect("it is written");
@@ -161,7 +161,7 @@ fn who_is_gone_is_no_longer_listed() {
 
 #[test]
 fn a_watch_on_what_is_not_there_yet_fires() {
-    let Place { store, state, .. } = place();
+    let Place { store, state, _folder } = place();
     let watcher = Watcher::new();
     assert!(state.log_config(&id(), Some(&watcher)).expect("a look").is_none());
     another(&store).put_log_config(&id(), &LogConfig::new(None)).expect("it is written");
@@ -171,7 +171,7 @@ fn a_watch_on_what_is_not_there_yet_fires() {
 
 #[test]
 fn the_leader_is_written_as_a_stock_nimbus_does() {
-    let Place { state, .. } = place();
+    let Place { state, _folder, .. } = place();
     assert_eq!(state.leader(None).expect("a look"), None);
     let leader = LeaderInfo { host: "127.0.0.1".into(), port: 6627, tls_port: 0, is_leader: false };
     state.put_leader(&leader).expect("it is written");
@@ -180,7 +180,7 @@ fn the_leader_is_written_as_a_stock_nimbus_does() {
 
 #[test]
 fn a_node_with_something_else_in_it_is_told_by_its_path() {
-    let Place { state, .. } = place();
+    let Place { state, _folder, .. } = place();
     let path = state.paths().storm(&id());
     let storage = Arc::clone(state.storage());
     storage
@@ -192,4 +192,22 @@ fn a_node_with_something_else_in_it_is_told_by_its_path() {
         .put(&state.paths().leader_info(), b"x", storm_runtime::cluster::Durability::Durable)
         .expect("written");
     assert!(matches!(state.leader(None), Err(ClusterError::Leader { .. })));
+}
+
+#[test]
+fn a_blob_is_known_by_those_that_hold_it() {
+    let Place { store, state, _folder } = place();
+    let (key, other) = ("word-count-1-1700000000-stormjar.jar", another(&store));
+    state.put_blob_holder(key, "127.0.0.1:6627:0", 1).expect("it is written");
+    state.put_blob_holder(key, "127.0.0.1:6627:0", 2).expect("it is written again");
+    other.put_blob_holder(key, "10.0.0.2:6627:0", 2).expect("it is written");
+    let holders = state.blob_holders(key).expect("they are read");
+    assert_eq!(holders, [("10.0.0.2:6627:0".to_owned(), 2), ("127.0.0.1:6627:0".to_owned(), 2)]);
+    let sequence = state.paths().blob_sequence(key);
+    assert_eq!(state.storage().get(&sequence, None).expect("it is there").0, [0, 0, 0, 2]);
+    other.storage().close();
+    assert_eq!(state.blob_holders(key).expect("they are read").len(), 1);
+    state.remove_blob(key).expect("it is forgotten");
+    state.remove_blob(key).expect("it is forgotten already");
+    assert!(state.blob_holders(key).expect("they are read").is_empty());
 }

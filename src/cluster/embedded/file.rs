@@ -2,7 +2,7 @@
 //!
 //! | table | key | value |
 //! |---|---|---|
-//! | `nodes` | folder and name; twice nothing for the root | [`record`](super::record) |
+//! | `nodes` | folder and name; twice nothing for the root | [`record`] |
 //! | `ephemerals` | session and path | nothing |
 //! | `numbers` | `format`, `transaction`, `session` | the format of the file; the last number given |
 

@@ -19,6 +19,7 @@ use nimbus_client::wire::{Limits, TSerializable, WireError, state_from_bytes, st
 use super::paths::Paths;
 use super::{CreateMode, Durability, Expected, Op, StateError, StateStorage, Watcher};
 
+mod blobs;
 mod errors;
 mod leader;
 
