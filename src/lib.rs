@@ -31,7 +31,8 @@
 //! | 5 | `grouping`, `window`, `scheduler`, `cluster`, `blobstore` | a grouping compiled against its target tasks; windows and watermarks, pure, and the windowed bolt; (topologies, slots, old) → new assignments, pure; the shared state and every path in it; Nimbus' blobs (feature `daemons`) |
 //! | 6 | `transfer` | tuples and acks to executors of this and of other threads |
 //! | 7 | `executor` | the duty cycle of spouts, bolts and ackers, and their placement on threads |
-//! | 8 | `local`, `measured`, `nimbus`, `supervisor` | `LocalCluster` with a real or a simulated clock, and `complete_topology`; what only the benches see; Nimbus' decisions; the slots of a supervisor |
+//! | 8 | `local`, `measured`, `nimbus` | `LocalCluster` with a real or a simulated clock, and `complete_topology`; what only the benches see; Nimbus' decisions |
+//! | 8 | `supervisor` | keeps a worker process in each assigned slot of a machine (feature `daemons`) |
 //! | 9 | `app` | a topology binary: run and describe, by its first argument |
 
 pub mod app;

@@ -17,7 +17,6 @@ mod running;
 
 use std::io;
 use std::path::PathBuf;
-use std::time::Duration;
 
 pub use listener::{Holder, holder_of_port};
 pub use proc_files::{Usage, boot_id, find_by_arguments};
@@ -86,16 +85,5 @@ pub enum ProcessError {
         pid: u32,
         /// What the system said.
         source: io::Error,
-    },
-    /// The process was sent SIGKILL and is still there.
-    #[error(
-        "process {pid} has not ended {waited:?} after SIGKILL: it hangs inside the kernel, \
-         as on a dead disk"
-    )]
-    Unkillable {
-        /// The process.
-        pid: u32,
-        /// How long it was waited for.
-        waited: Duration,
     },
 }

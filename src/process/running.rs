@@ -17,9 +17,6 @@ use tokio::io::unix::AsyncFd;
 use super::proc_files::{Stat, pids};
 use super::{ProcessError, ProcessId};
 
-/// How long a killed process may take to be gone.
-const KILL_WAIT: Duration = Duration::from_secs(10);
-
 /// A program that was just written may still be open for writing in a child that another thread
 /// is starting; that lasts until the child has become its own program.
 const BUSY_TRIES: u32 = 50;
@@ -155,27 +152,14 @@ impl Running {
         ending
     }
 
-    /// Asks the process to end by SIGTERM, and ends it and its group by SIGKILL after `grace`.
-    ///
-    /// # Errors
-    /// [`ProcessError::Unkillable`]; it may still end.
-    pub async fn stop(&mut self, grace: Duration) -> Result<Ending, ProcessError> {
+    /// Asks the process to end, by SIGTERM.
+    pub fn terminate(&self) {
         self.signal(Signal::TERM);
-        if let Ok(ending) = tokio::time::timeout(grace, self.wait()).await {
-            return Ok(ending);
-        }
-        self.kill().await
     }
 
-    /// Ends the process by SIGKILL.
-    ///
-    /// # Errors
-    /// [`ProcessError::Unkillable`]; it may still end.
-    pub async fn kill(&mut self) -> Result<Ending, ProcessError> {
+    /// Ends the process, by SIGKILL; [`wait`](Self::wait) ends what it started as well.
+    pub fn kill(&self) {
         self.signal(Signal::KILL);
-        let pid = self.id.pid;
-        let unkillable = |_| ProcessError::Unkillable { pid, waited: KILL_WAIT };
-        tokio::time::timeout(KILL_WAIT, self.wait()).await.map_err(unkillable)
     }
 
     fn signal(&self, signal: Signal) {
@@ -332,8 +316,10 @@ mod tests {
         let child = || fs::read_to_string(&child_file).ok()?.trim().parse().ok();
         eventually("the child is there", || child().is_some()).await;
         let child = child().and_then(ProcessId::of).expect("it runs");
-        let ending = running.stop(Duration::from_millis(50)).await.expect("it ends");
-        assert_eq!(ending, Ending::Signalled(9));
+        running.terminate();
+        assert!(running.id().is_alive());
+        running.kill();
+        assert_eq!(running.wait().await, Ending::Signalled(9));
         eventually("the child has ended as well", || !child.is_alive()).await;
     }
 
@@ -344,9 +330,9 @@ mod tests {
         let mut started = started.expect("it starts");
         let id = started.id();
         let mut adopted = Running::adopt(id).expect("it can be watched").expect("it runs");
-        let stopped = adopted.stop(Duration::from_secs(20));
-        let (ending, reaped) = tokio::join!(stopped, started.wait());
-        assert_eq!(ending.expect("it ends"), Ending::Unknown);
+        adopted.terminate();
+        let (ending, reaped) = tokio::join!(adopted.wait(), started.wait());
+        assert_eq!(ending, Ending::Unknown);
         assert_eq!(reaped, Ending::Signalled(15));
         assert!(Running::adopt(id).expect("nothing to watch").is_none());
     }
