@@ -5,6 +5,7 @@
 //! | [`thrift`] | Storm's types and services, generated from `idl/storm.thrift` |
 //! | [`native`] | what the engine's own processes tell each other besides, from `idl/native.thrift` |
 //! | [`wire`] | bytes to values and back under limits; frames, calls, cluster state |
+//! | [`client`] | clients of Nimbus, supervisors and DRPC servers |
 //! | [`conf`] | Storm's configuration |
 //! | [`catalogue`] | tables of all types and methods |
 //!
@@ -15,6 +16,7 @@
 #![forbid(unsafe_code)]
 
 pub mod catalogue;
+pub mod client;
 pub mod conf;
 pub mod wire;
 

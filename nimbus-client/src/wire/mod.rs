@@ -29,6 +29,7 @@ pub use ::thrift::{ApplicationError, ApplicationErrorKind, OrderedFloat};
 pub use ::thrift::{Error as ThriftError, Result as ThriftResult};
 
 pub(crate) use self::call::finish_call;
+pub(crate) use self::error::reason;
 
 /// Bytes of a message that there are at least for each element of a container in it.
 const ELEMENT_BYTES: usize = 4;
@@ -37,7 +38,7 @@ const ELEMENT_BYTES: usize = 4;
 const FREE_ELEMENTS: usize = 16;
 
 /// Bounds on what is decoded.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of one message without its length; Storm's `nimbus.thrift.max_buffer_size` and the like.
     pub frame_bytes: usize,
@@ -75,7 +76,7 @@ impl Limits {
     }
 
     /// What the decoder is told for a message of `bytes` bytes.
-    fn configuration(&self, bytes: usize) -> TConfiguration {
+    pub(crate) fn configuration(&self, bytes: usize) -> TConfiguration {
         // A struct without any field takes one byte here and hundreds in memory. In no honest
         // message do a container's elements take less than this each.
         let elements = bytes / ELEMENT_BYTES + FREE_ELEMENTS;
