@@ -2,8 +2,11 @@
 
 use std::io;
 
-use crate::command::{ConfigError, DownError, LogsError, UpError};
+use crate::command::{
+    BenchError, ConfigError, DownError, LogsError, SubmitError, TopologyError, UpError,
+};
 use crate::control::ControlError;
+use crate::nimbus::NimbusError;
 use crate::session::SessionError;
 use crate::state::StateError;
 
@@ -28,6 +31,18 @@ pub enum Error {
     /// `down` failed.
     #[error(transparent)]
     Down(#[from] DownError),
+    /// Nimbus says no, or nothing.
+    #[error(transparent)]
+    Nimbus(#[from] NimbusError),
+    /// A command about a topology failed.
+    #[error(transparent)]
+    Topology(#[from] TopologyError),
+    /// `submit` failed.
+    #[error(transparent)]
+    Submit(#[from] SubmitError),
+    /// `bench` failed.
+    #[error(transparent)]
+    Bench(#[from] BenchError),
     /// `logs` failed.
     #[error(transparent)]
     Logs(#[from] LogsError),
@@ -46,6 +61,10 @@ impl Error {
             Self::Control(error) => Some(error.hint()),
             Self::Up(error) => Some(error.hint()),
             Self::Down(error) => Some(error.hint()),
+            Self::Nimbus(error) => Some(error.hint()),
+            Self::Topology(error) => Some(error.hint()),
+            Self::Submit(error) => Some(error.hint()),
+            Self::Bench(error) => Some(error.hint()),
             Self::Logs(error) => Some(error.hint()),
             Self::Config(error) => Some(error.hint()),
         }
@@ -60,6 +79,7 @@ impl Error {
     pub fn is_about_arguments(&self) -> bool {
         match self {
             Self::Logs(error) => error.is_about_arguments(),
+            Self::Topology(error) => error.is_about_arguments(),
             Self::Session(SessionError::Conf(_)) | Self::Config(_) => true,
             _ => false,
         }

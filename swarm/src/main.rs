@@ -11,18 +11,19 @@
 //! stormd     finding and starting the daemon     process    processes and their ends
 //! ```
 
-#![allow(dead_code, reason = "commands that talk to Nimbus will use the rest")]
-
 use std::process::ExitCode;
 
 use clap::Parser;
 
-mod address;
+mod archive;
 mod args;
 mod clock;
 mod command;
+mod contexts;
 mod control;
+mod describe;
 mod error;
+mod nimbus;
 mod output;
 mod process;
 mod program;
@@ -65,6 +66,15 @@ fn run(args: &Args) -> Result<(), Error> {
         Command::Up(up) => command::up(session, up),
         Command::Down(down) => command::down(&session, down),
         Command::Status(_) => command::status(&session),
+        Command::Submit(submit) => command::submit(&session, submit),
+        Command::List(_) => command::list(&session),
+        Command::Kill(kill) => command::kill(&session, kill),
+        Command::Activate(activate) => command::activate(&session, activate),
+        Command::Deactivate(deactivate) => command::deactivate(&session, deactivate),
+        Command::Rebalance(rebalance) => command::rebalance(&session, rebalance),
+        Command::Monitor(monitor) => command::monitor(&session, monitor),
+        Command::Errors(errors) => command::errors(&session, errors),
+        Command::Bench(bench) => command::bench(&session, bench),
         Command::Logs(logs) => command::logs(&session, logs),
         Command::Config(config) => command::config(&session, config),
         Command::Version(_) | Command::Completions(_) => unreachable!("they are done"),

@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nimbus_client::client::{Address, AddressError};
 use nimbus_client::conf::{LayerErrors, Layered, Place, find_storm_yaml, keys};
 
-use crate::address::{Address, AddressError, ContextError, Contexts};
 use crate::args::{Global, PROGRAM, Target};
 use crate::clock::Deadline;
+use crate::contexts::{ContextError, Contexts};
 use crate::output::Output;
 use crate::state::{StateDir, StateError};
 

@@ -7,14 +7,17 @@ use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use nimbus_client::client::Address;
 
-use crate::address::Address;
 use crate::clock::parse_span;
 
+mod bench;
 mod cluster;
 mod topology;
 
+pub use bench::{Bench, Latency, What};
 pub use cluster::{Completions, Config, Down, Logs, Status, Up, Version};
+pub use topology::{Activate, Deactivate, Errors, Kill, List, Monitor, Rebalance, Submit};
 
 /// Name under which the program speaks.
 pub const PROGRAM: &str = "stormdeploy";
@@ -95,7 +98,16 @@ pub enum Command {
     Up(Up),
     Down(Down),
     Status(Status),
+    Submit(Submit),
+    List(List),
+    Kill(Kill),
+    Activate(Activate),
+    Deactivate(Deactivate),
+    Rebalance(Rebalance),
     Logs(Logs),
+    Monitor(Monitor),
+    Errors(Errors),
+    Bench(Bench),
     Config(Config),
     Version(Version),
     Completions(Completions),

@@ -8,16 +8,25 @@ use crate::error::Error;
 use crate::output::Output;
 use crate::stormd::VERSION;
 
+mod bench;
 mod config;
 mod down;
 mod logs;
+mod monitor;
+mod rates;
 mod status;
+mod submit;
+mod topologies;
 mod up;
 
+pub use bench::{BenchError, bench};
 pub use config::{ConfigError, config};
 pub use down::{DownError, down};
 pub use logs::{LogsError, logs};
+pub use monitor::monitor;
 pub use status::status;
+pub use submit::{SubmitError, submit};
+pub use topologies::{TopologyError, activate, deactivate, errors, kill, list, rebalance};
 pub use up::{UpError, up};
 
 /// Prints the program's version.

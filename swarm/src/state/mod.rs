@@ -43,8 +43,6 @@ pub struct DaemonFile {
     /// The daemon's process.
     #[serde(flatten)]
     pub process: Process,
-    /// The version of its program.
-    pub version: String,
     /// Where Nimbus serves Thrift.
     pub nimbus_port: u16,
 }

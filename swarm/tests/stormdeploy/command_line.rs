@@ -71,8 +71,8 @@ fn wrong_arguments_are_told_in_one_line() {
     );
     check_wrong_arguments(
         &["status", "--nimbus", "a:b"],
-        "invalid value 'a:b' for '--nimbus <HOST:PORT>': 'a:b' is no address: write it as \
-         host:port, the port being 6627 when it is left out",
+        "invalid value 'a:b' for '--nimbus <HOST:PORT>': 'a:b' is no address: write HOST or \
+         HOST:PORT, an IPv6 number as [::1]:6627",
         "stormdeploy status --help",
     );
     check_wrong_arguments(

@@ -8,10 +8,14 @@
 //! | `local.rs` | `up`, `status` and `down` with the fake daemon |
 //! | `configuration.rs` | `config`: layers, warnings, errors |
 //! | `logs.rs` | `logs`: merged, filtered, followed |
+//! | `nimbus.rs` | a Nimbus that answers from a list of topologies |
+//! | `topologies.rs` | `submit`, `list`, `kill`, `monitor` and the like against that Nimbus |
 
 mod command_line;
 mod configuration;
 mod fake;
 mod local;
 mod logs;
+mod nimbus;
 mod support;
+mod topologies;

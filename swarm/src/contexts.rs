@@ -1,85 +1,13 @@
-//! Addresses of Nimbus, and where they come from: the command line, a context, the configuration or
-//! the local cluster.
+//! Contexts: addresses of Nimbus by name.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use nimbus_client::client::{Address, AddressError};
+use serde::Deserialize;
 
-/// Port of a Nimbus whose address names none.
-pub const DEFAULT_PORT: u16 = 6627;
 /// Largest file of contexts, in bytes.
 const MAX_CONTEXTS_BYTES: u64 = 1 << 20;
-
-/// A host and a port.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Address {
-    /// Name or IP address.
-    pub host: String,
-    /// TCP port.
-    pub port: u16,
-}
-
-/// A text that is no address.
-#[derive(Debug, thiserror::Error)]
-#[error("'{given}' is no address: write it as host:port, the port being 6627 when it is left out")]
-pub struct AddressError {
-    given: String,
-}
-
-impl Address {
-    /// Reads `host`, `host:port`, `[v6]` or `[v6]:port`.
-    ///
-    /// # Errors
-    /// What is none of these.
-    pub fn parse(given: &str, default_port: u16) -> Result<Self, AddressError> {
-        let wrong = || AddressError { given: given.to_owned() };
-        let (host, port) = match given.strip_prefix('[') {
-            Some(rest) => {
-                let (host, rest) = rest.split_once(']').ok_or_else(wrong)?;
-                (
-                    host,
-                    if rest.is_empty() {
-                        None
-                    } else {
-                        Some(rest.strip_prefix(':').ok_or_else(wrong)?)
-                    },
-                )
-            }
-            None => match given.split_once(':') {
-                Some((_, rest)) if rest.contains(':') => (given, None),
-                Some((host, port)) => (host, Some(port)),
-                None => (given, None),
-            },
-        };
-        let port = match port {
-            Some(port) => port.parse().ok().filter(|port| *port > 0).ok_or_else(wrong)?,
-            None => default_port,
-        };
-        let fits = !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || c == '/');
-        if fits { Ok(Self { host: host.to_owned(), port }) } else { Err(wrong()) }
-    }
-}
-
-impl FromStr for Address {
-    type Err = AddressError;
-
-    fn from_str(given: &str) -> Result<Self, AddressError> {
-        Self::parse(given, DEFAULT_PORT)
-    }
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') {
-            write!(f, "[{}]:{}", self.host, self.port)
-        } else {
-            write!(f, "{}:{}", self.host, self.port)
-        }
-    }
-}
 
 /// Named addresses of Nimbus, from a file:
 ///
@@ -209,24 +137,6 @@ impl Contexts {
 mod tests {
     use super::*;
 
-    #[test]
-    fn an_address_is_read_and_told_again() {
-        for (given, told) in [
-            ("a", "a:6627"),
-            ("a.b:1", "a.b:1"),
-            ("127.0.0.1:7", "127.0.0.1:7"),
-            ("::1", "[::1]:6627"),
-            ("[::1]:9", "[::1]:9"),
-            ("[::1]", "[::1]:6627"),
-        ] {
-            assert_eq!(given.parse::<Address>().unwrap().to_string(), told);
-        }
-        for given in ["", ":1", "a:", "a:0", "a:70000", "a b", "[::1", "[::1]x", "tcp://a:1"] {
-            let told = given.parse::<Address>().expect_err(given).to_string();
-            assert!(told.contains("write it as host:port"), "{told}");
-        }
-    }
-
     fn file(text: &str) -> tempfile::NamedTempFile {
         let file = tempfile::NamedTempFile::new().expect("a temporary file");
         std::fs::write(file.path(), text).expect("it can be written");
@@ -260,7 +170,7 @@ mod tests {
         assert_eq!(error.hint(), "did you mean production?");
         let error = Contexts::resolve(file.path(), Some("production")).expect_err("no address");
         assert!(error.to_string().contains("'x:y' is no address"), "{error}");
-        let broken = super::tests::file("context:\n  a: 1\n");
+        let broken = self::file("context:\n  a: 1\n");
         let error = Contexts::resolve(broken.path(), None).expect_err("unknown field");
         assert!(error.to_string().contains("cannot read the contexts in"), "{error}");
         assert_eq!(error.to_string().lines().count(), 1);

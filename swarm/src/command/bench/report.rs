@@ -1,0 +1,224 @@
+//! What a measurement came to: as words and a plot for a terminal, and as JSON.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::looks::{Between, Quantiles};
+use crate::args::Latency;
+use crate::output::{Table, grouped};
+
+/// Width of the longest bar of the plot, in characters.
+const BAR: f64 = 48.0;
+
+/// What one process used.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ProcessUse {
+    /// Which process.
+    pub what: String,
+    /// Its id on its machine.
+    pub pid: u32,
+    /// CPU time by time, 100 for one core.
+    pub cpu_percent: f64,
+    /// Resident memory at the end.
+    pub resident_bytes: u64,
+}
+
+/// One second of the measurement.
+#[derive(Clone, Debug, Serialize)]
+pub struct Second {
+    /// Its end, from the begin of the measurement.
+    pub at_s: f64,
+    /// Quantiles by kind of latency.
+    pub latencies: BTreeMap<String, Quantiles>,
+}
+
+/// One kind of latency.
+#[derive(Clone, Debug, Serialize)]
+pub struct Kind {
+    /// What is measured: `complete` is from the time a tuple was due to its ack, `hop` from one
+    /// worker to another.
+    pub kind: String,
+    /// Samples per second.
+    pub per_s: f64,
+    /// Its quantiles.
+    #[serde(flatten)]
+    pub quantiles: Quantiles,
+    /// Fraction of all samples up to a latency in microseconds, for the curve.
+    pub curve: Vec<(f64, f64)>,
+}
+
+/// A whole measurement.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// Tuples per second that were asked for.
+    pub rate: u32,
+    /// Worker processes.
+    pub workers: u32,
+    /// The topology in the binary.
+    pub topology: String,
+    /// How long was measured, in seconds.
+    pub duration_s: f64,
+    /// Each kind of latency.
+    pub kinds: Vec<Kind>,
+    /// What each process used.
+    pub processes: Vec<ProcessUse>,
+    /// The course of it.
+    pub seconds: Vec<Second>,
+}
+
+impl Report {
+    /// Puts together what was measured.
+    pub fn new(
+        asked: &Latency,
+        spent: Duration,
+        between: &Between,
+        seconds: Vec<(f64, BTreeMap<String, Quantiles>)>,
+        processes: Vec<ProcessUse>,
+    ) -> Self {
+        let secs = spent.as_secs_f64();
+        let kinds = between.by_kind.iter().map(|(kind, histogram)| Kind {
+            kind: kind.clone(),
+            per_s: histogram.len() as f64 / secs,
+            quantiles: Quantiles::of(histogram),
+            curve: histogram
+                .iter_quantiles(2)
+                .map(|step| (step.quantile_iterated_to(), step.value_iterated_to() as f64 / 1000.0))
+                .collect(),
+        });
+        Self {
+            rate: asked.rate,
+            workers: asked.workers,
+            topology: asked.topology.clone(),
+            duration_s: secs,
+            kinds: kinds.collect(),
+            processes,
+            seconds: seconds
+                .into_iter()
+                .map(|(at_s, latencies)| Second { at_s, latencies })
+                .collect(),
+        }
+    }
+
+    /// The measurement for a terminal.
+    pub fn in_words(&self) -> String {
+        let mut text = format!(
+            "{}: {} tuples/s asked for, {} workers, {:.0} s\n\n",
+            self.topology,
+            grouped(self.rate.into()),
+            self.workers,
+            self.duration_s
+        );
+        let mut table = Table::new(&[
+            "latency", "samples", "per s", "p50", "p90", "p99", "p99.9", "p99.99", "max",
+        ]);
+        for one in &self.kinds {
+            let q = &one.quantiles;
+            let row = [q.p50_us, q.p90_us, q.p99_us, q.p999_us].map(in_unit);
+            let counts = [grouped(q.samples), grouped(one.per_s.round() as u64)];
+            let rest = [q.p9999_us.map_or("-".to_owned(), in_unit), in_unit(q.max_us)];
+            table.row([one.kind.clone()].into_iter().chain(counts).chain(row).chain(rest));
+        }
+        text += &table.render();
+        for one in &self.kinds {
+            text +=
+                &format!("\n{}, on a logarithmic scale\n{}", one.kind, bars(&one.quantiles.rows()));
+        }
+        let mut table = Table::new(&["process", "pid", "cpu", "memory MiB"]);
+        for one in &self.processes {
+            let memory = one.resident_bytes as f64 / f64::from(1 << 20);
+            table.row([
+                one.what.clone(),
+                one.pid.to_string(),
+                format!("{:.1}%", one.cpu_percent),
+                format!("{memory:.1}"),
+            ]);
+        }
+        text + "\n" + &table.render()
+    }
+}
+
+/// Microseconds in the unit in which they read well.
+pub(super) fn in_unit(us: f64) -> String {
+    match us {
+        us if us < 1000.0 => format!("{us:.1} us"),
+        us if us < 1_000_000.0 => format!("{:.2} ms", us / 1000.0),
+        us => format!("{:.2} s", us / 1_000_000.0),
+    }
+}
+
+/// A bar for each value, as long as its logarithm between the smallest and the largest.
+fn bars(rows: &[(&'static str, f64)]) -> String {
+    let logs: Vec<f64> = rows.iter().map(|(_, value)| value.max(0.001).ln()).collect();
+    let low = logs.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let span = (high - low).max(f64::EPSILON);
+    let mut text = String::new();
+    for ((name, value), log) in rows.iter().zip(logs) {
+        let length = 1.0 + (BAR - 1.0) * (log - low) / span;
+        let bar = "█".repeat(length.round() as usize);
+        text += &format!("  {name:<7} {bar} {}\n", in_unit(*value));
+    }
+    text
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use hdrhistogram::Histogram;
+
+    use super::*;
+
+    pub fn report() -> Report {
+        let mut histogram: Histogram<u64> = Histogram::new(3).unwrap();
+        (1..=1000).for_each(|us| histogram.record(us * 1000).unwrap());
+        let between = Between { by_kind: BTreeMap::from([("complete".to_owned(), histogram)]) };
+        let asked = Latency {
+            rate: 100,
+            duration: Duration::from_secs(10),
+            warm_up: Duration::ZERO,
+            workers: 2,
+            binary: None,
+            topology: "low-throughput".to_owned(),
+            html: None,
+        };
+        let process = ProcessUse {
+            what: "worker on port 6700".to_owned(),
+            pid: 7,
+            cpu_percent: 12.34,
+            resident_bytes: 3 << 20,
+        };
+        let seconds = (1..=3).map(|at| (f64::from(at), between.quantiles())).collect();
+        Report::new(&asked, Duration::from_secs(10), &between, seconds, vec![process])
+    }
+
+    #[test]
+    fn a_report_tells_quantiles_rate_processes_and_has_a_plot() {
+        let text = report().in_words();
+        let row = text.lines().find(|line| line.starts_with("complete ")).unwrap();
+        for part in ["1,000", "100", "500.", "990.", "999.", "1.00 ms"] {
+            assert!(row.contains(part), "{row} has no {part}");
+        }
+        assert!(text.contains("worker on port 6700    7  12.3%         3.0"), "{text}");
+        assert!(text.contains("  p50     █"), "{text}");
+        let longest =
+            text.lines().filter(|line| line.starts_with("  ")).map(|l| l.matches('█').count());
+        assert_eq!(longest.max(), Some(BAR as usize));
+    }
+
+    #[test]
+    fn microseconds_are_told_in_the_unit_that_reads_well() {
+        assert_eq!(in_unit(12.34), "12.3 us");
+        assert_eq!(in_unit(1234.0), "1.23 ms");
+        assert_eq!(in_unit(2_500_000.0), "2.50 s");
+    }
+
+    #[test]
+    fn the_document_has_what_the_table_has() {
+        let document = serde_json::to_value(report()).unwrap();
+        assert_eq!(document["kinds"][0]["kind"], "complete");
+        assert_eq!(document["kinds"][0]["samples"], 1000);
+        assert_eq!(document["processes"][0]["pid"], 7);
+        assert_eq!(document["seconds"].as_array().unwrap().len(), 3);
+    }
+}
