@@ -6,6 +6,7 @@
 //!
 //! **Not here:** names and ids of whole topologies, which are the `nimbus-client` package's.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use smol_str::SmolStr;
@@ -105,6 +106,11 @@ impl Default for StreamId {
     fn default() -> Self {
         DEFAULT_STREAM.into()
     }
+}
+
+/// The order in which Java sorts names: by units of UTF-16. Task numbers follow it.
+pub(crate) fn java_order(a: &str, b: &str) -> Ordering {
+    a.encode_utf16().cmp(b.encode_utf16())
 }
 
 /// One instance of a component: 1 to [`TaskId::MAX`], given in the order of component names.

@@ -28,7 +28,7 @@
 //! | 2 | `component`, `acker`, `assignment`, `server` | what spouts and bolts share: declaration, context, errors, metrics; the XOR ledger, pure; executor → slot; the Thrift server frame of the daemons |
 //! | 3 | `spout`, `bolt` | the traits that authors implement, and their collectors |
 //! | 4 | `topology` | builder, validation, component → tasks → executors |
-//! | 5 | `grouping`, `window`, `scheduler`, `cluster`, `blobstore` | a grouping compiled against its target tasks; windows and watermarks, pure, and the windowed bolt; (topologies, slots, old) → new assignments, pure; the shared state and every path in it; Nimbus' blobs (feature `daemons`) |
+//! | 5 | `grouping`, `window`, `scheduler`, `cluster`, `blobstore`, `system_topology` | a grouping compiled against its target tasks; windows and watermarks, pure, and the windowed bolt; (topologies, slots, old) → new assignments, pure; the shared state and every path in it; Nimbus' blobs (feature `daemons`); a topology with its system components, checked and numbered, pure |
 //! | 6 | `transfer` | tuples and acks to executors of this and of other threads |
 //! | 7 | `executor` | the duty cycle of spouts, bolts and ackers, and their placement on threads |
 //! | 8 | `local`, `measured`, `nimbus` | `LocalCluster` with a real or a simulated clock, and `complete_topology`; what only the benches see; Nimbus' decisions |
@@ -64,6 +64,7 @@ pub mod server;
 pub mod spout;
 #[cfg(feature = "daemons")]
 pub mod supervisor;
+pub mod system_topology;
 pub mod topology;
 pub mod tuple;
 pub mod window;

@@ -28,7 +28,7 @@ pub use factory::{
     Named, Register,
 };
 pub(crate) use factory::{BoltFactory, SpoutFactory};
-pub(crate) use tasks::TaskPlan;
+pub(crate) use tasks::{TaskPlan, executor_ranges};
 pub(crate) use validate::is_feedback;
 
 use serde_json::Value as Json;

@@ -1,13 +1,13 @@
 //! Component → tasks → executors, pure.
 //!
-//! Tasks are numbered from 1 along the sorted component names; a component's tasks are cut into as
-//! many contiguous ranges as it has executors, the longer ranges first.
+//! Tasks are numbered from 1 along the component names, sorted as Java sorts them; a component's
+//! tasks are cut into as many contiguous ranges as it has executors, the longer ranges first.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Topology;
-use crate::id::{ComponentId, ExecutorId, TaskId};
+use crate::id::{ComponentId, ExecutorId, TaskId, java_order};
 
 /// The numbering of one topology.
 #[derive(Debug, Clone)]
@@ -22,11 +22,13 @@ impl TaskPlan {
         let mut next = 1;
         let mut component_to_tasks = BTreeMap::new();
         let mut executors = Vec::new();
-        for (id, component) in topology.components() {
+        let mut sorted: Vec<_> = topology.components().iter().collect();
+        sorted.sort_by(|a, b| java_order(a.0.as_str(), b.0.as_str()));
+        for (id, component) in sorted {
             let first = next;
             next += component.tasks as u16;
             component_to_tasks.insert(id.clone(), (first..next).map(TaskId).collect());
-            let ranges = ranges(first, component.tasks as u16, component.executors as u16);
+            let ranges = executor_ranges(first, component.tasks as u16, component.executors as u16);
             executors.extend(ranges.map(|executor| (executor, id.clone())));
         }
         Self { component_to_tasks: Arc::new(component_to_tasks), executors }
@@ -37,7 +39,12 @@ impl TaskPlan {
     }
 }
 
-fn ranges(first: u16, tasks: u16, executors: u16) -> impl Iterator<Item = ExecutorId> {
+/// `tasks` tasks from `first` on in as many runs as there are executors, the longer ones first.
+pub(crate) fn executor_ranges(
+    first: u16,
+    tasks: u16,
+    executors: u16,
+) -> impl Iterator<Item = ExecutorId> {
     let executors = executors.min(tasks).max(1);
     let mut next = first;
     (0..if tasks == 0 { 0 } else { executors }).map(move |index| {
@@ -54,7 +61,8 @@ mod tests {
 
     #[track_caller]
     fn check(tasks: u16, executors: u16, expected: &[&str]) {
-        let found: Vec<String> = ranges(1, tasks, executors).map(|id| id.to_string()).collect();
+        let found: Vec<String> =
+            executor_ranges(1, tasks, executors).map(|id| id.to_string()).collect();
         assert_eq!(found, expected);
     }
 

@@ -13,8 +13,9 @@ const DAEMON_FLOOR: usize = 7;
 /// A module's file or folder that translates to its types, wherever the module stands.
 const THRIFT: [&str; 2] = ["thrift", "thrift.rs"];
 /// Whole modules below that know its types: clients share the configuration keys, and the shared
-/// state and the blob store hold Storm's structs.
-const KNOW_THRIFT: [&str; 3] = ["src/conf/", "src/cluster/", "src/blobstore/"];
+/// state and the blob store hold Storm's structs, and the system topology is one.
+const KNOW_THRIFT: [&str; 4] =
+    ["src/conf/", "src/cluster/", "src/blobstore/", "src/system_topology/"];
 
 /// The folder that may hold `unsafe`.
 const UNSAFE: &str = "src/queue/";
