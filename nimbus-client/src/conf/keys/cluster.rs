@@ -52,6 +52,8 @@ keys! {
         "Time after which an upload or download of an archive that nobody continues is given up.";
     NIMBUS_INBOX_EXPIRATION = "nimbus.inbox.jar.expiration.secs", POSITIVE_SECS, Fallback::Whole(3600), Cluster, Storm,
         "Age at which an uploaded archive that no topology took is removed.";
+    NIMBUS_METRICS_PORT = "nimbus.metrics.port", Kind::Port { min: 0 }, Fallback::Whole(0), Cluster, Ours,
+        "Loopback port on which Nimbus answers GET /metrics in Prometheus' text format. 0: any that is free.";
     NIMBUS_MONITOR_FREQ = "nimbus.monitor.freq.secs", POSITIVE_SECS, Fallback::Whole(10), Cluster, Storm,
         "How often Nimbus looks for dead executors and reassigns them. Submitting, rebalancing and killing do not wait for it.";
     NIMBUS_QUEUE_SIZE = "nimbus.queue.size", POSITIVE, Fallback::Whole(100_000), Cluster, Storm,
@@ -66,8 +68,8 @@ keys! {
         "Time that executors which were just assigned have until their first heartbeat.";
     NIMBUS_TASK_TIMEOUT = "nimbus.task.timeout.secs", POSITIVE_SECS, Fallback::Whole(30), Cluster, Storm,
         "Silence after which executors count as dead and are assigned elsewhere.";
-    NIMBUS_MAX_BUFFER_SIZE = "nimbus.thrift.max_buffer_size", BYTES, Fallback::Whole(1_048_576), Cluster, Storm,
-        "Largest frame that Nimbus and its clients accept; a large topology needs more on both ends.";
+    NIMBUS_MAX_BUFFER_SIZE = "nimbus.thrift.max_buffer_size", BYTES, Fallback::Whole(16_777_216), Cluster, Storm,
+        "Largest frame that Nimbus and its clients accept (Storm: 1048576, too little for a large topology); memory is taken as bytes arrive.";
     NIMBUS_THRIFT_PORT = "nimbus.thrift.port", PORT, Fallback::Whole(6627), Cluster, Storm,
         "Port on which Nimbus serves Thrift.";
     NIMBUS_THRIFT_THREADS = "nimbus.thrift.threads", POSITIVE, Fallback::Whole(64), Cluster, Storm,
@@ -160,8 +162,8 @@ keys! {
         "Further resources that a supervisor offers, by name. Unset: none.";
     SUPERVISOR_SLOTS_PORTS = "supervisor.slots.ports", Kind::Ports, Fallback::Wholes(&[6700, 6701, 6702, 6703]), Cluster, Storm,
         "Ports of a supervisor's slots, one worker each. A local cluster gives each supervisor a range of its own.";
-    SUPERVISOR_MAX_BUFFER_SIZE = "supervisor.thrift.max_buffer_size", BYTES, Fallback::Whole(1_048_576), Cluster, Storm,
-        "Largest frame that a supervisor accepts.";
+    SUPERVISOR_MAX_BUFFER_SIZE = "supervisor.thrift.max_buffer_size", BYTES, Fallback::Whole(16_777_216), Cluster, Storm,
+        "Largest frame that a supervisor accepts (Storm: 1048576).";
     SUPERVISOR_THRIFT_PORT = "supervisor.thrift.port", PORT, Fallback::Whole(6628), Cluster, Storm,
         "Port on which a supervisor serves Thrift. A local cluster counts up from it.";
     SUPERVISOR_SOCKET_TIMEOUT = "supervisor.thrift.socket.timeout.ms", POSITIVE_MILLIS, Fallback::Whole(5000), Cluster, Storm,
