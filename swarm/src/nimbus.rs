@@ -12,7 +12,7 @@ use nimbus_client::thrift::{
 
 use crate::args::PROGRAM;
 use crate::clock::Deadline;
-use crate::session::{Session, SessionError};
+use crate::session::{Seeds, Session, SessionError};
 
 /// Longest that a connection may take to stand.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -72,7 +72,18 @@ impl Nimbus {
     /// # Errors
     /// Nothing that names it.
     pub fn connect(session: &Session, deadline: Deadline) -> Result<Self, SessionError> {
-        let seeds = session.seeds()?;
+        Self::at(session, session.seeds()?, deadline)
+    }
+
+    /// Nimbus of the local cluster, whatever else is configured.
+    ///
+    /// # Errors
+    /// No local cluster.
+    pub fn local(session: &Session, deadline: Deadline) -> Result<Self, SessionError> {
+        Self::at(session, session.local_seeds()?, deadline)
+    }
+
+    fn at(session: &Session, seeds: Seeds, deadline: Deadline) -> Result<Self, SessionError> {
         let mut reader = session.conf.reader();
         let configured = ClientOptions::from_conf(&mut reader);
         let left = deadline.left().max(Duration::from_millis(1));

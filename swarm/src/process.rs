@@ -115,6 +115,7 @@ fn wait(handle: &OwnedFd, deadline: Deadline) -> io::Result<bool> {
 
 struct Stat {
     start_time: u64,
+    group: u32,
     is_zombie: bool,
 }
 
@@ -127,7 +128,8 @@ fn parse_stat(line: &str) -> Option<Stat> {
     let (_, rest) = line.rsplit_once(')')?;
     let fields: Vec<&str> = rest.split_whitespace().collect();
     let is_zombie = matches!(*fields.first()?, "Z" | "X");
-    Some(Stat { start_time: fields.get(19)?.parse().ok()?, is_zombie })
+    let group = fields.get(2)?.parse().ok()?;
+    Some(Stat { start_time: fields.get(19)?.parse().ok()?, group, is_zombie })
 }
 
 /// The arguments with which a process was started.
@@ -152,6 +154,18 @@ pub struct Worker {
     pub topology_id: String,
     /// The port of its slot.
     pub port: String,
+}
+
+/// Other processes of the group that a process leads: what it started and did not set apart.
+pub fn led_by(leader: Process) -> Vec<Process> {
+    let member = |pid: u32| {
+        let stat = stat(pid)?;
+        let is_member = stat.group == leader.pid && pid != leader.pid && !stat.is_zombie;
+        // Whoever is older than the leader had this group before the leader had its id.
+        let is_led = is_member && stat.start_time >= leader.start_time;
+        is_led.then_some(Process { pid, start_time: stat.start_time })
+    };
+    all().filter_map(member).collect()
 }
 
 /// Workers whose local directory lies in `state`, told by their own arguments.
@@ -261,7 +275,8 @@ mod tests {
     fn a_name_with_brackets_and_spaces_does_not_move_the_start_time() {
         let fields: Vec<String> = (4..=52).map(|n| n.to_string()).collect();
         let line = format!("7 (a ) (b) S {}", fields.join(" "));
-        assert_eq!(parse_stat(&line).unwrap().start_time, 22);
+        let stat = parse_stat(&line).unwrap();
+        assert_eq!((stat.start_time, stat.group), (22, 5));
         assert!(parse_stat("7 (x) Z 1 2 3").is_none());
         assert!(parse_stat("").is_none());
     }
@@ -306,6 +321,24 @@ mod tests {
         assert_eq!(worker_of(&arguments("/s/one-more/supervisor-0"), state), None);
         assert_eq!(worker_of(&arguments("/s/one/supervisor-0")[..6], state), None);
         assert_eq!(worker_of(&["cat".into(), "/s/one".into()], state), None);
+    }
+
+    #[test]
+    fn what_a_process_started_is_in_the_group_that_it_leads() {
+        use std::os::unix::process::CommandExt;
+        let mut command = Command::new("sh");
+        command.args(["-c", "sleep 60 & echo $!; wait"]).process_group(0).stdout(Stdio::piped());
+        let mut leader = command.spawn().expect("there is a shell");
+        let mut line = String::new();
+        let mut out = std::io::BufReader::new(leader.stdout.take().unwrap());
+        std::io::BufRead::read_line(&mut out, &mut line).expect("it says whom it started");
+        let led = led_by(Process::of(leader.id()).expect("it runs"));
+        assert_eq!(
+            led.iter().map(|one| one.pid).collect::<Vec<_>>(),
+            [line.trim().parse::<u32>().unwrap()]
+        );
+        assert_eq!(led[0].end(Duration::from_secs(10), soon()).unwrap(), Ended::Asked);
+        leader.wait().expect("it is our child");
     }
 
     #[test]

@@ -191,6 +191,14 @@ impl Session {
                 addresses.map_err(|source| SessionError::Seeds { place: place.clone(), source })?;
             return Ok(Seeds { addresses, from: format!("nimbus.seeds, {place}") });
         }
+        self.local_seeds()
+    }
+
+    /// Where Nimbus of the local cluster is.
+    ///
+    /// # Errors
+    /// No local cluster was ever started.
+    pub fn local_seeds(&self) -> Result<Seeds, SessionError> {
         let local = self.state.wanted()?;
         let Some(wanted) = local else {
             return Err(SessionError::NoCluster { state: self.state.path().to_owned() });

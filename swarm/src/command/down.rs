@@ -9,7 +9,7 @@ use crate::args::Down;
 use crate::clock::Deadline;
 use crate::control;
 use crate::error::Error;
-use crate::process::{Ended, Process, Worker, workers_in};
+use crate::process::{Ended, Process, Worker, led_by, workers_in};
 use crate::progress::Progress;
 use crate::session::Session;
 use crate::state::StateDir;
@@ -135,12 +135,22 @@ fn end_daemon(
     Ok(Some(Gone { what: "daemon".to_owned(), pid: process.pid, ended: how }))
 }
 
+/// A worker, and what it started: a multilang child, say, which nobody else would end.
+fn end_worker(worker: &Worker, deadline: Deadline) -> io::Result<Ended> {
+    let children = led_by(worker.process);
+    let ended = worker.process.end(PATIENCE, deadline)?;
+    for child in children {
+        let _ = child.end(PATIENCE, deadline)?;
+    }
+    Ok(ended)
+}
+
 /// Workers that outlived their daemon.
 fn end_workers(workers: Vec<Worker>, deadline: Deadline) -> Result<Vec<Gone>, Error> {
     let ended: Vec<_> = std::thread::scope(|scope| {
         let ends: Vec<_> = workers
             .iter()
-            .map(|worker| scope.spawn(move || worker.process.end(PATIENCE, deadline)))
+            .map(|worker| scope.spawn(move || end_worker(worker, deadline)))
             .collect();
         ends.into_iter().map(|end| end.join().expect("ending does not panic")).collect()
     });

@@ -18,6 +18,7 @@ use crate::args::{PROGRAM, Up};
 use crate::clock::{Deadline, PAUSE, in_words};
 use crate::control::{self, Status};
 use crate::error::Error;
+use crate::nimbus::Nimbus;
 use crate::output::Table;
 use crate::process::workers_in;
 use crate::program::ended_with;
@@ -161,7 +162,37 @@ pub fn up(mut session: Session, asked: &Up) -> Result<(), Error> {
             return Err(error.into());
         }
     };
+    registered(&session, waiting.progress, wanted.supervisors, deadline)?;
     report(&session, &status, action == Action::Start)
+}
+
+/// Waits for the last condition: Nimbus itself lists the supervisors.
+fn registered(
+    session: &Session,
+    progress: Progress,
+    supervisors: u16,
+    deadline: Deadline,
+) -> Result<(), Error> {
+    let step = progress.step("cluster", "waiting for Nimbus to list the supervisors");
+    let many = usize::from(supervisors);
+    let mut nimbus = Nimbus::local(session, deadline)?;
+    let mut last = None;
+    let listed = deadline.poll(PAUSE, || {
+        match nimbus.cluster() {
+            Ok(cluster) => return Ok(Some(cluster.supervisors.len()).filter(|n| *n >= many)),
+            Err(error) => last = Some(error),
+        }
+        Ok::<_, Error>(None)
+    })?;
+    match (listed, last) {
+        (Some(_), _) => step.done(&format!("Nimbus lists {supervisors} supervisors")),
+        (None, Some(error)) => return Err(error.into()),
+        (None, None) => {
+            let what = "Nimbus' list of supervisors".to_owned();
+            return Err(UpError::NotReady { what, waited: deadline.limit() }.into());
+        }
+    }
+    Ok(())
 }
 
 /// What is asked for now, over what was asked for before, over the configuration.
@@ -233,6 +264,7 @@ fn plan(wanted: &Wanted, before: Option<&Wanted>, observed: &Observed) -> Result
 /// Waits for named conditions: the daemon answers, Nimbus is ready, supervisor k is ready.
 struct Waiting<'a> {
     state: &'a StateDir,
+    progress: Progress,
     daemon: Option<Step>,
     nimbus: Option<Step>,
     supervisors: Vec<Option<Step>>,
@@ -247,6 +279,7 @@ impl<'a> Waiting<'a> {
             supervisors: (0..supervisors)
                 .map(|k| Some(progress.step(&format!("supervisor {k}"), "waiting for it")))
                 .collect(),
+            progress,
         }
     }
 

@@ -14,6 +14,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
+use crate::nimbus::Nimbus;
 use crate::support::{Place, read_json};
 
 /// Where the daemon finds its state directory; unset in a run of the tests.
@@ -58,12 +59,13 @@ struct Daemon {
     mode: String,
     wanted: Value,
     workers: Vec<Child>,
+    nimbus: Option<Nimbus>,
 }
 
 impl Daemon {
     fn new(state: PathBuf, mode: String) -> Self {
         let wanted = read_json(&state.join("wanted.json"));
-        Self { state, mode, wanted, workers: Vec::new() }
+        Self { state, mode, wanted, workers: Vec::new(), nimbus: None }
     }
 
     fn run(mut self) {
@@ -83,6 +85,9 @@ impl Daemon {
         });
         fs::write(self.state.join("daemon.json"), daemon.to_string()).expect("it can be written");
         self.start_workers();
+        let port = self.wanted["nimbus_port"].as_u64().expect("a number") as u16;
+        self.nimbus = Some(Nimbus::start_on(port, &["wc"]));
+        self.register();
         for stream in listener.incoming() {
             let mut stream = stream.expect("somebody connects");
             let mut line = String::new();
@@ -97,11 +102,20 @@ impl Daemon {
         }
     }
 
+    /// Nimbus lists as many supervisors as there are.
+    fn register(&self) {
+        let many = self.wanted["supervisors"].as_u64().expect("a number");
+        if let Some(nimbus) = &self.nimbus {
+            nimbus.known().supervisors = many as usize;
+        }
+    }
+
     fn answer(&mut self, request: &Value) -> Value {
         match request["do"].as_str() {
             Some("status") => self.status(),
             Some("scale") => {
                 self.wanted["supervisors"] = request["supervisors"].clone();
+                self.register();
                 json!({"ok": true})
             }
             Some("stop") if self.mode == "deaf" => {

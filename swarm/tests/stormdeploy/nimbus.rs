@@ -32,6 +32,8 @@ pub struct Known {
     pub submitted: Vec<u8>,
     /// Ends the connection instead of answering the next submission.
     pub drop_submission: bool,
+    /// How many supervisors there are.
+    pub supervisors: usize,
     /// How often a topology was looked at: its counters grow by a hundred each time.
     looks: i64,
 }
@@ -44,7 +46,7 @@ impl Nimbus {
     pub fn start_on(port: u16, topologies: &[&str]) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", port)).expect("a free port");
         let port = listener.local_addr().expect("it is bound").port();
-        let known = Arc::new(Mutex::new(Known::default()));
+        let known = Arc::new(Mutex::new(Known { supervisors: 1, ..Known::default() }));
         for name in topologies {
             lock(&known).topologies.insert((*name).to_owned(), "ACTIVE".to_owned());
         }
@@ -188,7 +190,7 @@ fn cluster(port: u16, known: &Known) -> ClusterSummary {
         blacklisted: None,
         used_generic_resources: None,
     };
-    ClusterSummary::new(vec![supervisor], summaries(known), vec![leader(port)])
+    ClusterSummary::new(vec![supervisor; known.supervisors], summaries(known), vec![leader(port)])
 }
 
 fn summaries(known: &Known) -> Vec<TopologySummary> {
