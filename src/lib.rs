@@ -29,11 +29,12 @@
 //! | 3 | `spout`, `bolt` | the traits that authors implement, and their collectors |
 //! | 4 | `topology` | builder, validation, component → tasks → executors |
 //! | 5 | `grouping`, `window`, `scheduler`, `cluster`, `blobstore`, `system_topology` | a grouping compiled against its target tasks; windows and watermarks, pure, and the windowed bolt; (topologies, slots, old) → new assignments, pure; the shared state and every path in it; Nimbus' blobs (feature `daemons`); a topology with its system components, checked and numbered, pure |
+//! | 5 | `messaging` | what workers say to each other: frames, handshake, connections |
 //! | 6 | `transfer` | tuples and acks to executors of this and of other threads |
 //! | 7 | `executor` | the duty cycle of spouts, bolts and ackers, and their placement on threads |
-//! | 8 | `local`, `measured`, `nimbus` | `LocalCluster` with a real or a simulated clock, and `complete_topology`; what only the benches see; Nimbus' decisions |
+//! | 8 | `local`, `nimbus` | `LocalCluster` with a real or a simulated clock, and `complete_topology`; Nimbus' decisions |
 //! | 8 | `supervisor` | keeps a worker process in each assigned slot of a machine (feature `daemons`) |
-//! | 9 | `app` | a topology binary: run and describe, by its first argument |
+//! | 9 | `app`, `measured` | a topology binary: run and describe, by its first argument; what only the benches see |
 
 pub mod app;
 #[cfg(feature = "daemons")]
@@ -72,6 +73,7 @@ pub mod window;
 mod acker;
 mod counter;
 mod executor;
+mod messaging;
 mod queue;
 #[cfg(test)]
 mod text_cases;

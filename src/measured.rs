@@ -4,13 +4,19 @@
 //! shape would be a promise to authors. Nothing here is one, and nothing here does more than pass a
 //! call on.
 
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use crate::acker::{AckLedger, Outcome, flag};
+use crate::executor::exchange::WorkerMap;
 use crate::grouping::{Choice, Grouper};
 use crate::id::{RootId, TaskId};
+use crate::local::RunningTopology;
+use crate::local::part::Part;
+use crate::messaging::line::Address;
 use crate::queue;
-use crate::topology::Grouping;
+use crate::topology::{Grouping, TaskPlan, Topology};
 use crate::tuple::{Anchor, Fields, StreamSchema, Value};
 
 /// The writing end of a [`ring`].
@@ -131,4 +137,100 @@ impl Chooser {
             Choice::Some(_) | Choice::All | Choice::Nobody => None,
         }
     }
+}
+
+/// One worker of several that share a topology; ended when dropped.
+pub struct Worker(RunningTopology);
+
+/// How many tuples went between workers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Exchanged {
+    /// Tuples to other workers.
+    pub sent: u64,
+    /// Tuples from other workers.
+    pub received: u64,
+    /// Tuples for a worker that was not there.
+    pub dropped: u64,
+    /// Acks for a worker that was not there.
+    pub dropped_acks: u64,
+    /// Connections made.
+    pub connections: u64,
+    /// The last round trip of a ping.
+    pub ping: Duration,
+}
+
+impl Worker {
+    /// Starts worker number `own`, inactive. `addresses` are where each worker is dialled, and
+    /// `worker_of` says on which of them the executor that begins with a task of a component runs.
+    ///
+    /// # Errors
+    /// If the system gives no thread or no descriptor.
+    pub fn start(
+        topology: &Topology,
+        own: usize,
+        listener: TcpListener,
+        addresses: &[SocketAddr],
+        worker_of: impl Fn(&str, TaskId) -> usize,
+    ) -> std::io::Result<Self> {
+        let map = worker_map(topology, own, addresses, worker_of);
+        let topology_id = "measured-1".to_owned();
+        let part = Part { topology_id, map, listener, secret: b"secret".to_vec() };
+        RunningTopology::start_part("measured", topology, part).map(Self)
+    }
+
+    /// Moves executors of other workers.
+    pub fn set_workers(
+        &self,
+        topology: &Topology,
+        own: usize,
+        addresses: &[SocketAddr],
+        worker_of: impl Fn(&str, TaskId) -> usize,
+    ) {
+        self.0.set_workers(&worker_map(topology, own, addresses, worker_of));
+    }
+
+    /// The worker's part of the topology.
+    pub fn topology(&self) -> &RunningTopology {
+        &self.0
+    }
+
+    /// What went to other workers and came from them.
+    pub fn exchanged(&self) -> Exchanged {
+        self.0.exchange_counts().map_or(Exchanged::default(), |counts| Exchanged {
+            sent: counts.sent_tuples.get(),
+            received: counts.received_tuples.get(),
+            dropped: counts.dropped_tuples.get(),
+            dropped_acks: counts.dropped_acks.get(),
+            connections: counts.connections.get(),
+            ping: Duration::from_nanos(counts.ping_ns.get()),
+        })
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.0.end_part();
+    }
+}
+
+fn worker_map(
+    topology: &Topology,
+    own: usize,
+    addresses: &[SocketAddr],
+    worker_of: impl Fn(&str, TaskId) -> usize,
+) -> WorkerMap {
+    let name = |worker: usize| format!("worker-{worker}");
+    let executors = TaskPlan::new(topology).executors.into_iter();
+    let executor_to_worker: BTreeMap<_, _> = executors
+        .map(|(executor, component)| {
+            let worker = worker_of(component.as_str(), executor.first_task);
+            let address = Address {
+                worker: name(worker),
+                host: addresses[worker].ip().to_string(),
+                port: addresses[worker].port(),
+            };
+            (executor, address)
+        })
+        .collect();
+    WorkerMap { own: name(own), executor_to_worker }
 }

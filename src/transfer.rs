@@ -61,8 +61,17 @@ struct Link {
     limit: u32,
     to: Place,
     emitter_slot: u32,
-    /// The emitter found no room and waits for a block.
-    starved: bool,
+    arrival: Arrival,
+}
+
+/// What is to be done when a block comes home, beside keeping it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Arrival {
+    Nothing,
+    /// The emitter found no room and waits for a block: it runs.
+    Starved,
+    /// The emitter is in another worker: the exchange tells it.
+    Inbound,
 }
 
 /// The rings to and from another thread.
@@ -242,6 +251,8 @@ pub(crate) struct Transfer {
     task_to_keeper: Vec<u16>,
     /// Emptied blocks of acks and completions.
     spare: Vec<Box<Block>>,
+    /// Inbound links whose blocks came home; the exchange empties it in every cycle.
+    returned: Vec<u32>,
     edges: EdgeSource,
 }
 
@@ -249,7 +260,7 @@ pub(crate) struct Transfer {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Directory {
     /// Where trees are kept: ackers in the order of their tasks, then spout executors that do it
-    /// themselves.
+    /// themselves, and the exchange for the spouts of other workers.
     pub keepers: Vec<Place>,
     /// Spout executors with their tasks, and for each the keeper of its trees.
     pub spouts: Vec<(Place, Vec<TaskId>, usize)>,
@@ -290,8 +301,14 @@ impl Transfer {
             task_to_completion,
             task_to_keeper,
             spare: Vec::new(),
+            returned: Vec::new(),
             edges: EdgeSource(seed),
         }
+    }
+
+    /// The thread whose tuples and acks this moves.
+    pub fn thread(&self) -> u16 {
+        self.thread
     }
 
     /// Adds a link with `limit` blocks of credit, 0 for no limit.
@@ -304,9 +321,55 @@ impl Transfer {
             limit,
             to,
             emitter_slot,
-            starved: false,
+            arrival: Arrival::Nothing,
         });
         self.links.len() as u32 - 1
+    }
+
+    /// Adds a link on which tuples of an executor in another worker come in; the exchange sees to
+    /// it that they are not too many.
+    pub fn add_inbound_link(&mut self, exchange_slot: u32, to: Place) -> u32 {
+        let link = self.add_link(exchange_slot, to, 0);
+        self.links[link as usize].arrival = Arrival::Inbound;
+        link
+    }
+
+    /// An empty block of an inbound link.
+    #[inline]
+    pub fn inbound_block(&mut self, link: u32) -> Box<Block> {
+        let state = &mut self.links[link as usize];
+        Self::take_credit(state, self.thread, link).expect("an inbound link has no limit")
+    }
+
+    /// Sends a block on over its inbound link, or takes it back if nothing is in it.
+    #[inline]
+    pub fn send_inbound(&mut self, link: u32, mut block: Box<Block>) {
+        let state = &mut self.links[link as usize];
+        if block.headers.is_empty() {
+            block.clear();
+            state.free.push(block);
+            self.returned.push(link);
+            return;
+        }
+        let to = state.to;
+        self.deliver(to, block);
+    }
+
+    /// Takes a block of an inbound link back that was not sent.
+    pub fn drop_inbound(&mut self, link: u32, mut block: Box<Block>) {
+        block.clear();
+        self.links[link as usize].free.push(block);
+    }
+
+    /// The inbound links whose blocks came home since this was asked; each block counts once.
+    #[inline]
+    pub fn take_returned(&mut self, links: &mut Vec<u32>) {
+        links.append(&mut self.returned);
+    }
+
+    /// Has another thread wake this one for the blocks of an inbound link, or (`-1`) not any more.
+    pub fn await_returns(&mut self, thread: u16, change: i32) {
+        self.peer(thread).count_starved(change);
     }
 
     /// The block that takes a link's next tuple; none if the link has no credit left, and then the
@@ -327,8 +390,8 @@ impl Transfer {
     #[cold]
     fn starve(&mut self, link: u32) {
         let state = &mut self.links[link as usize];
-        if !state.starved {
-            state.starved = true;
+        if state.arrival == Arrival::Nothing {
+            state.arrival = Arrival::Starved;
             let to = state.to.thread;
             if to != self.thread {
                 self.peer(to).count_starved(1);
@@ -441,17 +504,29 @@ impl Transfer {
         block.kind = Kind::Tuples;
         match self.links.get_mut(block.link as usize) {
             Some(link) => {
+                let number = block.link;
                 link.free.push(block);
-                if link.starved {
-                    link.starved = false;
-                    self.ready.insert(link.emitter_slot);
-                    let to = link.to.thread;
-                    if to != self.thread {
-                        self.peer(to).count_starved(-1);
-                    }
+                if link.arrival != Arrival::Nothing {
+                    self.tell_emitter(number);
                 }
             }
             None => self.spare.push(block),
+        }
+    }
+
+    /// Lets a link's emitter know that a block came home.
+    #[inline(never)]
+    fn tell_emitter(&mut self, number: u32) {
+        let link = &mut self.links[number as usize];
+        if link.arrival == Arrival::Inbound {
+            self.returned.push(number);
+            return;
+        }
+        link.arrival = Arrival::Nothing;
+        self.ready.insert(link.emitter_slot);
+        let to = link.to.thread;
+        if to != self.thread {
+            self.peer(to).count_starved(-1);
         }
     }
 

@@ -2,12 +2,14 @@
 //! rings and links between them and compiles the groupings.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, Mutex};
 
 use tracing::Span;
 
-use super::placement::{Wish, place};
+use super::exchange::{Ends, Exchange, ExchangeControl, ExchangeCounts, Shared, WorkerMap};
+use super::plan::{Plan, Planned, Trees};
 use super::router::{Chooser, Receiver, Route, Router, Subscription, Tap, Watch, Wire};
 use super::spout::Limits;
 use super::thread::{CommandQueue, Duty, Order};
@@ -18,14 +20,14 @@ use crate::clock::{Clock, Time};
 use crate::component::{
     ContextParts, DeclaredStream, ErrorLog, Metrics, TaskContext, ThreadSignal, Waker,
 };
-use crate::conf::{ComponentThread, TopologyConf};
 use crate::counter::ExecutorCounts;
 use crate::grouping::Grouper;
 use crate::id::{ComponentId, ExecutorId, RootId, StreamId, TaskId};
+use crate::messaging::connector::Remote;
 use crate::queue::{Parker, Wanted, ring};
 use crate::spout::SpoutCollector;
 use crate::topology::{ACKER, Component, Input, Role, TaskPlan, Topology, is_feedback};
-use crate::transfer::{Directory, Peer, Place, RING_BLOCKS, Transfer, blocks_of};
+use crate::transfer::{Peer, RING_BLOCKS, Transfer, blocks_of};
 use crate::tuple::Keeper;
 use crate::tuple::staging::{OutStream, Staging};
 
@@ -45,12 +47,24 @@ pub(crate) struct Options {
     pub seed: u64,
     /// Makes a tap for the emissions of each executor.
     pub tap: Option<Box<dyn Fn() -> Tap>>,
+    /// None if this worker runs the whole topology.
+    pub workers: Option<Workers>,
+}
+
+/// The workers that share a topology, as one of them sees it.
+pub(crate) struct Workers {
+    /// Where the executors are.
+    pub map: WorkerMap,
+    /// Told of the peers; the caller starts it.
+    pub connector: Remote,
 }
 
 /// Executors ready to run, by thread, and what can be observed of them.
 pub(crate) struct Assembly {
     pub threads: Vec<ThreadParts>,
     pub observed: Observed,
+    /// The way to the exchange, if there are other workers.
+    pub exchange: Option<ExchangeControl>,
 }
 
 /// One thread's duty, and what others need to reach it.
@@ -81,71 +95,65 @@ pub(crate) struct ObservedExecutor {
     pub keeper: Arc<Keeper>,
 }
 
-/// An executor that is placed but not made yet.
-struct Planned<'a> {
-    id: ExecutorId,
-    component: &'a Component,
-    place: Place,
-    /// Of a spout: the position of its acker, if trees are kept.
-    acker: Option<usize>,
-}
-
-impl Planned<'_> {
-    /// The acker on the same thread, whose trees the spout's executor keeps itself.
-    fn acker_beside(&self, planned: &[Planned<'_>]) -> Option<usize> {
-        self.acker.filter(|acker| planned[*acker].place.thread == self.place.thread)
+/// Builds everything that runs the topology, or this worker's part of it.
+///
+/// # Errors
+/// If the system gives no descriptors to sleep in, which only a worker among others needs.
+pub(crate) fn assemble(topology: &Topology, mut options: Options) -> io::Result<Assembly> {
+    let tasks = TaskPlan::new(topology);
+    let plan = Plan::new(topology, &tasks, &options);
+    let workers = options.workers.take();
+    let threads = plan.threads();
+    let directory = plan.directory();
+    let mut parkers = Vec::new();
+    let mut signals: Vec<Arc<ThreadSignal>> = Vec::new();
+    for thread in 0..threads {
+        let has_sockets = plan.exchange.is_some_and(|place| usize::from(place.thread) == thread);
+        let (parker, unparker) = if has_sockets { Parker::with_sockets()? } else { Parker::new() };
+        parkers.push(parker);
+        signals.push(Arc::new(ThreadSignal { raised: AtomicBool::new(false), unparker }));
     }
-}
-
-/// Builds everything that runs the topology.
-pub(crate) fn assemble(topology: &Topology, mut options: Options) -> Assembly {
-    let plan = TaskPlan::new(topology);
-    let planned = plan_executors(topology, &plan, &options);
-    let threads = planned.iter().map(|one| usize::from(one.place.thread) + 1).max().unwrap_or(1);
-    let directory = directory(&planned);
-    let (parkers, unparkers): (Vec<_>, Vec<_>) = (0..threads).map(|_| Parker::new()).unzip();
-    let signals: Vec<Arc<ThreadSignal>> = unparkers
-        .iter()
-        .map(|unparker| {
-            let raised = AtomicBool::new(false);
-            Arc::new(ThreadSignal { raised, unparker: unparker.clone() })
-        })
-        .collect();
     let mut transfers: Vec<Transfer> = lay_rings(threads, &signals)
         .into_iter()
         .enumerate()
         .map(|(thread, peers)| {
-            let here = |one: &&Planned<'_>| usize::from(one.place.thread) == thread;
-            let slots = planned.iter().filter(here).count();
             let seed = options.seed.wrapping_add(thread as u64).wrapping_mul(0x9e37_79b9);
-            Transfer::new(thread as u16, slots, peers, &directory, seed)
+            Transfer::new(thread as u16, plan.slots(thread), peers, &directory, seed)
         })
         .collect();
+    let errors = Arc::new(ErrorLog::new(
+        topology.conf().error_throttle_interval,
+        topology.conf().max_error_report_per_interval as usize,
+    ));
     let mut maker = Maker {
         topology,
+        tasks: &tasks,
         plan: &plan,
-        planned: &planned,
         name: options.name.clone(),
         clock: options.clock.clone(),
         seed: options.seed,
         tap: options.tap.take(),
         observed: Vec::new(),
         counts: Vec::new(),
-        errors: Arc::new(ErrorLog::new(
-            topology.conf().error_throttle_interval,
-            topology.conf().max_error_report_per_interval as usize,
-        )),
+        outbound: Vec::new(),
+        errors: errors.clone(),
         metrics: Metrics::default(),
     };
-    maker.counts = planned.iter().map(|one| maker.counts_of(one.component)).collect();
+    maker.counts = plan.here.iter().map(|one| maker.counts_of(one.component)).collect();
     let mut executors: Vec<Vec<Executor>> = (0..threads).map(|_| Vec::new()).collect();
-    for (position, one) in planned.iter().enumerate() {
+    for (position, one) in plan.here.iter().enumerate() {
         let thread = usize::from(one.place.thread);
         let executor = maker.executor(position, &mut transfers[thread], &signals[thread]);
         executors[thread].push(executor);
     }
-    let observed =
-        Observed { executors: maker.observed.into(), errors: maker.errors, metrics: maker.metrics };
+    let mut control = None;
+    if let (Some(place), Some(workers)) = (plan.exchange, workers) {
+        let thread = usize::from(place.thread);
+        let (exchange, made) = maker.exchange(workers, &mut transfers[thread], &signals[thread]);
+        executors[thread].push(Executor::Exchange(Box::new(exchange)));
+        control = Some(made);
+    }
+    let observed = Observed { executors: maker.observed.into(), errors, metrics: maker.metrics };
     let order = |thread: u64| match options.simulated {
         true => Order::Random(options.seed.wrapping_add(thread)),
         false => Order::Flow,
@@ -164,80 +172,7 @@ pub(crate) fn assemble(topology: &Topology, mut options: Options) -> Assembly {
             ThreadParts { duty, parker, signal, commands }
         })
         .collect();
-    Assembly { threads, observed }
-}
-
-/// All executors in flow order, ackers last, each with its thread and slot.
-fn plan_executors<'a>(
-    topology: &'a Topology,
-    plan: &TaskPlan,
-    options: &Options,
-) -> Vec<Planned<'a>> {
-    let depths = topology.depths();
-    let mut executors: Vec<(ExecutorId, &Component)> = plan
-        .executors
-        .iter()
-        .map(|(id, component)| (*id, &topology.components()[component]))
-        .collect();
-    executors.sort_by_key(|(id, component)| (depths[&component.id], *id));
-    let spouts: Vec<usize> = (0..executors.len())
-        .filter(|position| matches!(executors[*position].1.role, Role::Spout(_)))
-        .collect();
-    let mut ackers = 0;
-    let wishes: Vec<Wish> = executors
-        .iter()
-        .map(|(_, component)| match (&component.role, &component.conf.component_thread) {
-            _ if options.simulated => Wish::Shared,
-            (Role::Acker, _) => {
-                ackers += 1;
-                Wish::With(spouts[(ackers - 1) % spouts.len()])
-            }
-            (_, ComponentThread::Shared) => Wish::Shared,
-            (_, ComponentThread::Own) => Wish::Own,
-            (_, ComponentThread::Group(group)) => Wish::Group(group.clone()),
-        })
-        .collect();
-    let threads = if options.simulated { 1 } else { thread_count(topology.conf(), options) };
-    let mut slots: BTreeMap<usize, u32> = BTreeMap::new();
-    let planned = executors.into_iter().zip(place(&wishes, threads));
-    let mut planned: Vec<Planned<'_>> = planned
-        .map(|((id, component), thread)| {
-            let slot = slots.entry(thread).or_default();
-            *slot += 1;
-            let place = Place { thread: thread as u16, slot: *slot - 1 };
-            Planned { id, component, place, acker: None }
-        })
-        .collect();
-    let ackers: Vec<usize> =
-        (0..planned.len()).filter(|position| planned[*position].component.id == ACKER).collect();
-    for (spout, acker) in spouts.into_iter().zip(ackers.iter().cycle()) {
-        planned[spout].acker = Some(*acker);
-    }
-    planned
-}
-
-fn thread_count(conf: &TopologyConf, options: &Options) -> usize {
-    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-    options.threads.or(conf.worker_threads.map(|threads| threads as usize)).unwrap_or_else(cores)
-}
-
-fn directory(planned: &[Planned<'_>]) -> Directory {
-    let is_acker = |one: &&Planned<'_>| one.component.id == ACKER;
-    let mut keepers: Vec<Place> = planned.iter().filter(is_acker).map(|one| one.place).collect();
-    let mut spouts = Vec::new();
-    for one in planned.iter().filter(|one| matches!(one.component.role, Role::Spout(_))) {
-        let keeper = match one.acker_beside(planned) {
-            Some(_) => one.place,
-            None => one.acker.map_or(one.place, |acker| planned[acker].place),
-        };
-        let known = keepers.iter().position(|known| *known == keeper);
-        let keeper = known.unwrap_or(keepers.len());
-        if known.is_none() && one.acker.is_some() {
-            keepers.push(one.place);
-        }
-        spouts.push((one.place, one.id.tasks().collect(), keeper));
-    }
-    Directory { keepers, spouts }
+    Ok(Assembly { threads, observed, exchange: control })
 }
 
 /// A ring each way between every two threads.
@@ -265,11 +200,19 @@ fn lay_rings(threads: usize, signals: &[Arc<ThreadSignal>]) -> Vec<Vec<Option<Pe
     peers
 }
 
+/// A link to an executor in another worker: its thread and number there, its ends and its blocks.
+struct Outbound {
+    thread: u16,
+    link: u32,
+    ends: Ends,
+    limit: u32,
+}
+
 /// Makes executors one after the other.
 struct Maker<'a> {
     topology: &'a Topology,
-    plan: &'a TaskPlan,
-    planned: &'a [Planned<'a>],
+    tasks: &'a TaskPlan,
+    plan: &'a Plan<'a>,
     name: Arc<str>,
     clock: Clock,
     seed: u64,
@@ -277,6 +220,8 @@ struct Maker<'a> {
     observed: Vec<ObservedExecutor>,
     /// By position among the planned executors.
     counts: Vec<Arc<ExecutorCounts>>,
+    /// Links that lead to the exchange.
+    outbound: Vec<Outbound>,
     errors: Arc<ErrorLog>,
     metrics: Metrics,
 }
@@ -293,7 +238,7 @@ impl Maker<'_> {
         transfer: &mut Transfer,
         signal: &Arc<ThreadSignal>,
     ) -> Executor {
-        let one = &self.planned[position];
+        let one = &self.plan.here[position];
         let component = one.component;
         let (inputs, stream_to_input) = self.inputs(component);
         let outputs: Vec<StreamId> =
@@ -316,7 +261,8 @@ impl Maker<'_> {
         if matches!(component.role, Role::Acker) {
             return self.acker(one, counts);
         }
-        let (routes, links) = self.routes(one, transfer);
+        let (routes, links, mut outbound) = self.routes(one, transfer);
+        self.outbound.append(&mut outbound);
         let first_stream = self.first_stream(component);
         let watch = self.watch(component);
         let router = Router::new(component.id.clone(), first_stream, outputs, routes, watch);
@@ -337,8 +283,7 @@ impl Maker<'_> {
             Role::Spout(make) => {
                 let limits = self.limits(component);
                 let collector = SpoutCollector::new(staging, limits.tracked);
-                let beside = one.acker_beside(self.planned);
-                let acker = beside.map(|acker| self.counts[acker].clone());
+                let acker = self.acker_counts(one.trees);
                 let spout =
                     SpoutExecutor::new(core, make.clone(), collector, router, limits, acker);
                 Executor::Spout(Box::new(spout))
@@ -366,11 +311,77 @@ impl Maker<'_> {
         }
     }
 
+    /// The counters of the acker whose work a spout's executor does.
+    fn acker_counts(&self, trees: Trees) -> Option<Arc<ExecutorCounts>> {
+        match trees {
+            Trees::Itself(Some(acker)) => Some(self.counts[acker].clone()),
+            Trees::Itself(None) => Some(Arc::new(ExecutorCounts::new(0, 0))),
+            Trees::Acker(_) | Trees::Nobody => None,
+        }
+    }
+
+    /// The executor that stands for those of other workers, once all others are made.
+    fn exchange(
+        &mut self,
+        workers: Workers,
+        transfer: &mut Transfer,
+        signal: &Arc<ThreadSignal>,
+    ) -> (Exchange, ExchangeControl) {
+        let place = self.plan.exchange.expect("there are other workers");
+        let waker = Waker::new(signal.clone());
+        let counts = Arc::new(ExchangeCounts::default());
+        let next_peers = Arc::default();
+        let shared = Shared {
+            schema: self.topology.schema().clone(),
+            readers: self.topology.object_readers().clone(),
+            errors: self.errors.clone(),
+            counts: counts.clone(),
+            next_peers: Arc::clone(&next_peers),
+            connector: workers.connector.clone(),
+            unparker: signal.unparker.clone(),
+        };
+        let mut keeps_task = Vec::new();
+        for spout in self.plan.here.iter().filter(|one| one.trees != Trees::Nobody) {
+            for task in spout.id.tasks() {
+                let task = usize::from(task.0);
+                keeps_task.resize(keeps_task.len().max(task + 1), false);
+                keeps_task[task] = true;
+            }
+        }
+        let now = self.clock.now();
+        let mut exchange = Exchange::new(place.slot, waker.clone(), keeps_task, shared, now);
+        for Outbound { thread, link, ends, limit } in self.outbound.drain(..) {
+            exchange.add_out(thread, link, ends, limit);
+        }
+        for emitter in &self.plan.elsewhere {
+            for receiver in &self.plan.here {
+                let takes = |input: &Input| input.from == emitter.component.id;
+                if !receiver.component.inputs.iter().any(takes) {
+                    continue;
+                }
+                let limit = self.credit(emitter.component, receiver.component);
+                let link = transfer.add_inbound_link(place.slot, receiver.place);
+                let ends =
+                    Ends { emitter: emitter.id.first_task, receiver: receiver.id.first_task };
+                exchange.add_in(ends, receiver.id, link, receiver.place.thread, limit);
+            }
+        }
+        let control = ExchangeControl {
+            waker,
+            connector: workers.connector,
+            next_peers,
+            counts,
+            lines: Mutex::default(),
+        };
+        control.set_workers(&workers.map);
+        (exchange, control)
+    }
+
     fn acker(&self, one: &Planned<'_>, counts: Arc<ExecutorCounts>) -> Executor {
         let spouts = self.topology.components().values();
         let tasks: Vec<TaskId> = spouts
             .filter(|component| matches!(component.role, Role::Spout(_)))
-            .flat_map(|component| self.plan.tasks_of(component.id.as_str()).iter().copied())
+            .flat_map(|component| self.tasks.tasks_of(component.id.as_str()).iter().copied())
             .collect();
         let ledger = AckLedger::new(tasks);
         Executor::Acker(Box::new(AckerExecutor { slot: one.place.slot, ledger, counts }))
@@ -413,7 +424,7 @@ impl Maker<'_> {
         let takes = |input: &Input| input.from == *from && input.stream == *stream;
         let components = self.topology.components().values();
         let takers = components.filter(|component| component.inputs.iter().any(takes));
-        takers.flat_map(|taker| self.plan.tasks_of(taker.id.as_str())).copied().collect()
+        takers.flat_map(|taker| self.tasks.tasks_of(taker.id.as_str())).copied().collect()
     }
 
     fn limits(&self, component: &Component) -> Limits {
@@ -424,11 +435,15 @@ impl Maker<'_> {
             max_pending: conf.max_spout_pending.map_or(most, |pending| most.min(pending as usize)),
             timeout: conf.expiry(),
             poll: conf.spout_wait.poll,
+            first_generation: match self.plan.exchange {
+                Some(_) => (self.seed >> 20) as u32,
+                None => 0,
+            },
         }
     }
 
     fn contexts(&self, one: &Planned<'_>, waker: &Waker) -> Vec<TaskContext> {
-        let tasks = self.plan.tasks_of(one.component.id.as_str());
+        let tasks = self.tasks.tasks_of(one.component.id.as_str());
         let inputs = one.component.inputs.iter();
         let sources: BTreeSet<(ComponentId, StreamId)> =
             inputs.map(|input| (input.from.clone(), input.stream.clone())).collect();
@@ -444,7 +459,7 @@ impl Maker<'_> {
                 task_index: usize::from(task.0 - tasks[0].0),
                 conf: one.component.conf.clone(),
                 clock: self.clock.clone(),
-                component_to_tasks: self.plan.component_to_tasks.clone(),
+                component_to_tasks: self.tasks.component_to_tasks.clone(),
                 sources: sources.clone(),
                 streams: streams.clone(),
                 waker: waker.clone(),
@@ -485,19 +500,24 @@ impl Maker<'_> {
         &self,
         one: &Planned<'_>,
         transfer: &mut Transfer,
-    ) -> (Vec<Route>, std::ops::Range<u32>) {
-        let mut place_to_link: BTreeMap<(u16, u32), u32> = BTreeMap::new();
+    ) -> (Vec<Route>, std::ops::Range<u32>, Vec<Outbound>) {
+        let mut executor_to_link: BTreeMap<ExecutorId, u32> = BTreeMap::new();
         let mut links: Option<std::ops::Range<u32>> = None;
+        let mut outbound = Vec::new();
         let mut link_to = |to: &Planned<'_>| {
-            *place_to_link.entry((to.place.thread, to.place.slot)).or_insert_with(|| {
+            *executor_to_link.entry(to.id).or_insert_with(|| {
                 let limit = self.credit(one.component, to.component);
                 let link = transfer.add_link(one.place.slot, to.place, limit);
                 links.get_or_insert(link..link).end = link + 1;
+                if Some(to.place) == self.plan.exchange {
+                    let ends = Ends { emitter: one.id.first_task, receiver: to.id.first_task };
+                    outbound.push(Outbound { thread: one.place.thread, link, ends, limit });
+                }
                 link
             })
         };
         let routes = self.routes_over(one.component, one.place.thread, &mut link_to);
-        (routes, links.unwrap_or(0..0))
+        (routes, links.unwrap_or(0..0), outbound)
     }
 
     /// Routes that only choose tasks; their links lead nowhere.
@@ -531,7 +551,7 @@ impl Maker<'_> {
                 let task = only.receivers[0].task;
                 let alone =
                     |one: &&Planned<'_>| one.id.tasks().len() == 1 && one.id.first_task == task;
-                route.sole_link = self.planned.iter().find(alone).map(|_| only.receivers[0].link);
+                route.sole_link = self.plan.everyone().find(alone).map(|_| only.receivers[0].link);
             }
             routes.push(route);
         }
@@ -546,20 +566,23 @@ impl Maker<'_> {
         thread: u16,
         link_to: &mut dyn FnMut(&Planned<'_>) -> u32,
     ) -> Subscription {
-        let executors = self.planned.iter().filter(|one| one.component.id == receiver.id);
+        let executors = self.plan.everyone().filter(|one| one.component.id == receiver.id);
         let mut receivers = Vec::new();
         for executor in executors {
             let link = link_to(executor);
-            receivers.extend(executor.id.tasks().map(|task| Receiver { task, link }));
+            let is_here = Some(executor.place) != self.plan.exchange;
+            receivers.extend(executor.id.tasks().map(|task| (Receiver { task, link }, is_here)));
         }
-        receivers.sort_by_key(|receiver| receiver.task);
+        receivers.sort_by_key(|(receiver, _)| receiver.task);
         let index = self
             .topology
             .stream_index(emitter.id.as_str(), input.stream.as_str())
             .expect("validation found every stream");
         let stream = &self.topology.schema()[usize::from(index)];
-        // All tasks are in this worker.
-        let local: Vec<usize> = (0..receivers.len()).collect();
+        let local: Vec<usize> =
+            (0..receivers.len()).filter(|position| receivers[*position].1).collect();
+        let receivers: Vec<Receiver> =
+            receivers.into_iter().map(|(receiver, _)| receiver).collect();
         let seed = self.seed.wrapping_add(u64::from(thread)) >> 7;
         let grouper = Grouper::new(&input.grouping, stream, receivers.len(), &local, seed);
         Subscription { grouper, receivers }
@@ -576,7 +599,7 @@ impl Maker<'_> {
         };
         let emits_to =
             |one: &&Planned<'_>| receiver.inputs.iter().any(|input| input.from == one.component.id);
-        let emitters = self.planned.iter().filter(emits_to).count().max(1);
+        let emitters = self.plan.everyone().filter(emits_to).count().max(1);
         blocks_of(buffer as usize / emitters)
     }
 }

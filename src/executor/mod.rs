@@ -23,8 +23,10 @@ mod acker;
 pub(crate) mod assemble;
 mod bolt;
 mod core;
+pub(crate) mod exchange;
 mod pending;
 pub(crate) mod placement;
+mod plan;
 pub(crate) mod router;
 mod spout;
 pub(crate) mod thread;
@@ -32,6 +34,7 @@ pub(crate) mod thread;
 pub(crate) use acker::AckerExecutor;
 pub(crate) use bolt::BoltExecutor;
 pub(crate) use core::Core;
+pub(crate) use exchange::Exchange;
 pub(crate) use spout::SpoutExecutor;
 
 use tracing::Span;
@@ -45,6 +48,7 @@ pub(crate) enum Executor {
     Spout(Box<SpoutExecutor>),
     Bolt(Box<BoltExecutor>),
     Acker(Box<AckerExecutor>),
+    Exchange(Box<Exchange>),
 }
 
 /// When an executor wants to run again.
@@ -74,6 +78,7 @@ impl Executor {
             Self::Spout(spout) => spout.run(transfer, now),
             Self::Bolt(bolt) => bolt.run(transfer, now),
             Self::Acker(acker) => acker.run(transfer),
+            Self::Exchange(exchange) => exchange.run(transfer, now),
         }
     }
 
@@ -81,7 +86,7 @@ impl Executor {
         match self {
             Self::Spout(spout) => spout.command(command),
             Self::Bolt(bolt) if command == Command::Close => bolt.close(),
-            Self::Bolt(_) | Self::Acker(_) => {}
+            Self::Bolt(_) | Self::Acker(_) | Self::Exchange(_) => {}
         }
     }
 
@@ -90,7 +95,7 @@ impl Executor {
         match self {
             Self::Spout(spout) => spout.core.span.clone(),
             Self::Bolt(bolt) => bolt.core.span.clone(),
-            Self::Acker(_) => Span::none(),
+            Self::Acker(_) | Self::Exchange(_) => Span::none(),
         }
     }
 
@@ -100,6 +105,7 @@ impl Executor {
             Self::Spout(spout) => spout.core.waker.is_woken(),
             Self::Bolt(bolt) => bolt.core.waker.is_woken(),
             Self::Acker(_) => false,
+            Self::Exchange(exchange) => exchange.waker.is_woken(),
         }
     }
 }

@@ -21,6 +21,9 @@ use crate::tuple::{Anchor, MessageId};
 #[derive(Debug)]
 pub(crate) struct Pending {
     task: TaskId,
+    /// Differs from process to process where acks come from other workers, so that those for an
+    /// earlier process find nothing.
+    first_generation: u32,
     entries: Vec<Entry>,
     free: Vec<u32>,
 }
@@ -56,8 +59,10 @@ pub(crate) struct Message {
 }
 
 impl Pending {
-    pub fn new(task: TaskId) -> Self {
-        Self { task, entries: Vec::new(), free: Vec::new() }
+    /// An empty table, whose slots are first used under the generation `first_generation`.
+    pub fn new(task: TaskId, first_generation: u32) -> Self {
+        let first_generation = first_generation % RootId::GENERATIONS;
+        Self { task, first_generation, entries: Vec::new(), free: Vec::new() }
     }
 
     /// Number of pending messages.
@@ -85,8 +90,9 @@ impl Pending {
         if slot == RootId::MAX_PENDING {
             return Err(message);
         }
-        self.entries.push(Entry { message, since, tree: plant(0) });
-        Ok(RootId::new(self.task, 0, slot as u32))
+        let generation = self.first_generation;
+        self.entries.push(Entry { message, since, tree: plant(generation) });
+        Ok(RootId::new(self.task, generation, slot as u32))
     }
 
     /// Applies a message to a tree that is kept here: flags and root in one word, and the XOR of
@@ -186,7 +192,7 @@ mod tests {
 
     #[test]
     fn a_root_is_found_once_and_its_successor_in_the_slot_is_another() {
-        let mut pending = Pending::new(TaskId(3));
+        let mut pending = Pending::new(TaskId(3), 0);
         let first = pending.insert(message(1, 0), Tree::new).unwrap();
         assert_eq!(acked(&mut pending, first), Some(1));
         assert_eq!(acked(&mut pending, first), None);
@@ -199,7 +205,7 @@ mod tests {
 
     #[test]
     fn only_messages_whose_time_is_up_expire() {
-        let mut pending = Pending::new(TaskId(1));
+        let mut pending = Pending::new(TaskId(1), 0);
         let first = pending.insert(message(1, 0), Tree::new).unwrap();
         pending.insert(message(2, 10), Tree::new).unwrap();
         let timeout = Duration::from_secs(30);
@@ -212,7 +218,7 @@ mod tests {
 
     #[test]
     fn a_reset_starts_the_timeout_anew() {
-        let mut pending = Pending::new(TaskId(1));
+        let mut pending = Pending::new(TaskId(1), 0);
         let root = pending.insert(message(1, 0), Tree::new).unwrap();
         assert!(matches!(pending.heed(root.0 | flag::RESET, at(20)), Applied::Open));
         assert!(pending.expire(at(30), Duration::from_secs(30)).is_empty());
@@ -223,7 +229,7 @@ mod tests {
 
     #[test]
     fn a_tree_that_is_kept_here_is_decided_once_and_late_for_its_slot_s_next_use() {
-        let mut pending = Pending::new(TaskId(1));
+        let mut pending = Pending::new(TaskId(1), 0);
         let root = pending.insert(message(1, 0), Tree::new).unwrap().0;
         let mut apply = |root: u64, edge: u64| pending.apply(Anchor { root, edge }, at(20));
         assert!(matches!(apply(root, 7), Applied::Open));
@@ -244,7 +250,7 @@ mod tests {
 
     #[test]
     fn draining_takes_every_message_out() {
-        let mut pending = Pending::new(TaskId(1));
+        let mut pending = Pending::new(TaskId(1), 0);
         let gone = pending.insert(message(1, 0), Tree::new).unwrap();
         pending.insert(message(2, 0), Tree::new).unwrap();
         pending.insert(message(3, 0), Tree::new).unwrap();

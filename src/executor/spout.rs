@@ -54,6 +54,8 @@ pub(crate) struct Limits {
     pub timeout: Option<Duration>,
     /// Pause of an idle spout that has no waker.
     pub poll: Duration,
+    /// As in [`Pending::new`].
+    pub first_generation: u32,
 }
 
 #[derive(Debug)]
@@ -113,7 +115,8 @@ impl SpoutExecutor {
             unheard: Vec::new(),
         };
         let tasks = core.id.tasks().map(task).collect();
-        let pending = core.id.tasks().map(Pending::new).collect();
+        let pending =
+            core.id.tasks().map(|task| Pending::new(task, limits.first_generation)).collect();
         Self {
             core,
             tasks,

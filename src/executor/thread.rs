@@ -1,7 +1,7 @@
 //! One thread's loop over the executors placed on it.
 //!
 //! ```text
-//!   cycle: clock -> rings -> signals -> timers -> ready executors -> flush
+//!   cycle: clock -> rings -> sockets -> signals -> timers -> ready executors -> flush -> sockets
 //!   wait:  parked          sleep until woken or the next timer
 //!          spin-then-park  spin a little first
 //!          spin            never sleep
@@ -16,6 +16,7 @@ use std::time::Duration;
 use smallvec::SmallVec;
 use tracing::Span;
 
+use super::exchange::{Exchange, Since};
 use super::{Command, Executor, Rest};
 use crate::clock::{Clock, Time};
 use crate::component::ThreadSignal;
@@ -49,6 +50,8 @@ pub(crate) struct Duty {
     deadlines: Vec<Time>,
     next_deadline: Time,
     order: Order,
+    /// The slot of the exchange, the last one, if it is on this thread.
+    exchange: Option<u32>,
     /// Raised by whoever sends commands to the thread.
     commands: Arc<CommandQueue>,
 }
@@ -103,6 +106,10 @@ impl Duty {
         for slot in 0..executors.len() as u32 {
             transfer.ready.insert(slot);
         }
+        let exchange = match executors.last() {
+            Some(Executor::Exchange(exchange)) => Some(exchange.slot),
+            _ => None,
+        };
         let deadlines = vec![Time::NEVER; executors.len()];
         let spans = executors.iter().map(Executor::span).collect();
         Self {
@@ -114,6 +121,7 @@ impl Duty {
             deadlines,
             next_deadline: Time::NEVER,
             order,
+            exchange,
             commands,
         }
     }
@@ -134,6 +142,7 @@ impl Duty {
                         WaitProfile::Spin => true,
                     };
                     if spins {
+                        self.note(Since::Spun);
                         std::hint::spin_loop();
                     } else {
                         self.park(parker);
@@ -144,7 +153,7 @@ impl Duty {
         }
     }
 
-    fn park(&self, parker: &Parker) {
+    fn park(&mut self, parker: &Parker) {
         let timeout = match self.next_deadline {
             Time::NEVER => None,
             deadline => Some(deadline.since(self.clock.now())),
@@ -153,6 +162,23 @@ impl Duty {
             parker.park(timeout, || {
                 !self.signal.raised.load(Ordering::Acquire) && self.transfer.is_idle()
             });
+            self.note(Since::Slept);
+        }
+    }
+
+    /// Lets the exchange know what the thread did since it looked at its sockets.
+    #[inline]
+    fn note(&mut self, since: Since) {
+        if let Some(exchange) = self.exchange() {
+            exchange.note(since);
+        }
+    }
+
+    #[inline]
+    fn exchange(&mut self) -> Option<&mut Exchange> {
+        match self.executors.get_mut(self.exchange? as usize) {
+            Some(Executor::Exchange(exchange)) => Some(exchange),
+            _ => None,
         }
     }
 
@@ -165,6 +191,9 @@ impl Duty {
     #[inline]
     pub fn cycle(&mut self, now: Time) -> Cycle {
         self.transfer.receive();
+        if self.exchange.is_some() {
+            self.receive_from_workers(now);
+        }
         if self.signal.raised.load(Ordering::Relaxed) && self.heed_signal() {
             return Cycle::Closed;
         }
@@ -175,8 +204,28 @@ impl Duty {
             Order::Flow => self.run_in_flow_order(now),
             Order::Random(_) => self.run_in_random_order(now),
         };
-        let sent = self.transfer.flush();
+        let mut sent = self.transfer.flush();
+        if let Some(slot) = self.exchange {
+            sent |= self.send_to_workers(slot, now);
+        }
         if worked || sent || !self.transfer.ready.is_empty() { Cycle::Busy } else { Cycle::Idle }
+    }
+
+    fn receive_from_workers(&mut self, now: Time) {
+        if let Some(Executor::Exchange(exchange)) = self.executors.last_mut() {
+            exchange.receive(&mut self.transfer, now);
+        }
+    }
+
+    /// Encodes what the flush brought, and writes; true if something went out.
+    fn send_to_workers(&mut self, slot: u32, now: Time) -> bool {
+        if self.transfer.ready.take_from(slot).is_some() && self.run_slot(slot, now) {
+            self.transfer.ready.insert(slot);
+        }
+        match self.executors.last_mut() {
+            Some(Executor::Exchange(exchange)) => exchange.send(&mut self.transfer),
+            _ => false,
+        }
     }
 
     #[inline]

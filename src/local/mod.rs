@@ -6,6 +6,7 @@
 //!
 //! **Not here:** how executors run (`executor`).
 
+pub(crate) mod part;
 mod stats;
 mod testing;
 
@@ -61,6 +62,8 @@ struct Shared {
     started: Time,
     clock: Clock,
     mode: Mode,
+    /// The other workers, if the topology has any.
+    outside: Option<part::Outside>,
 }
 
 enum Mode {
@@ -144,8 +147,10 @@ impl LocalCluster {
             simulated,
             seed,
             tap,
+            workers: None,
         };
-        let assembly = assemble(topology, options);
+        let assembly = assemble(topology, options)
+            .map_err(|source| SubmitError::Thread { name: name.to_owned(), source })?;
         let shared = start(name, topology.conf().wait_profile, assembly, clock, simulated)?;
         let shared = Arc::new(shared);
         running.insert(name.to_owned(), shared.clone());
@@ -285,7 +290,7 @@ fn start(
     };
     let started = clock.now();
     let observed = assembly.observed;
-    Ok(Shared { name: name.to_owned(), observed, threads, started, clock, mode })
+    Ok(Shared { name: name.to_owned(), observed, threads, started, clock, mode, outside: None })
 }
 
 impl Shared {

@@ -11,6 +11,7 @@
 //! **Not here:** what travels in a ring, and when to sleep.
 
 mod parker;
+mod poller;
 mod ring;
 mod sync;
 
@@ -18,4 +19,5 @@ mod sync;
 mod loom_tests;
 
 pub(crate) use parker::{Parker, Unparker, Wanted};
+pub(crate) use poller::{Interest, Poller};
 pub(crate) use ring::{Consumer, Producer, ring};

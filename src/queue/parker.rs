@@ -9,11 +9,13 @@
 //!
 //! **Invariants.** The sleeper announces `ASLEEP`, passes a sequentially consistent fence and then
 //! looks once more for work; a waker publishes its work, passes the same kind of fence and then
-//! looks for `ASLEEP`. So one of the two sees the other, and no wake-up is lost.
+//! looks for `ASLEEP`. So one of the two sees the other, and no wake-up is lost. A thread that owns
+//! sockets sleeps in its [`Poller`] instead of the futex, by the same rule.
 
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use super::poller::Poller;
 use super::sync::{Arc, AtomicBool, AtomicU32, Ordering, Thread, fence, thread};
 
 const AWAKE: u32 = 0;
@@ -25,6 +27,8 @@ struct Shared {
     state: AtomicU32,
     /// Set once by the owner, before it sleeps for the first time.
     owner: OnceLock<Thread>,
+    /// Where the owner sleeps if it has sockets.
+    poller: Option<Poller>,
 }
 
 /// A thread's own sleeping place.
@@ -59,7 +63,20 @@ impl Wanted {
 impl Parker {
     /// A parker and the handle that wakes its owner; it may be moved to the owner's thread.
     pub fn new() -> (Self, Unparker) {
-        let shared = Arc::new(Shared { state: AtomicU32::new(AWAKE), owner: OnceLock::new() });
+        Self::sleeping_in(None)
+    }
+
+    /// As [`Parker::new`], for a thread that owns sockets: what happens to them wakes it as well.
+    ///
+    /// # Errors
+    /// If the system gives no descriptors.
+    pub fn with_sockets() -> std::io::Result<(Self, Unparker)> {
+        Ok(Self::sleeping_in(Some(Poller::new()?)))
+    }
+
+    fn sleeping_in(poller: Option<Poller>) -> (Self, Unparker) {
+        let (state, owner) = (AtomicU32::new(AWAKE), OnceLock::new());
+        let shared = Arc::new(Shared { state, owner, poller });
         (Self { shared: shared.clone() }, Unparker { shared })
     }
 
@@ -73,7 +90,10 @@ impl Parker {
         self.shared.state.store(ASLEEP, Ordering::Relaxed);
         fence(Ordering::SeqCst);
         if idle() {
-            sleep(timeout);
+            match &self.shared.poller {
+                Some(poller) => poller.sleep(timeout),
+                None => sleep(timeout),
+            }
         }
         self.shared.state.store(AWAKE, Ordering::Relaxed);
     }
@@ -123,9 +143,19 @@ impl Unparker {
         let sleeping =
             self.shared.state.compare_exchange(ASLEEP, AWAKE, Ordering::Relaxed, Ordering::Relaxed);
         if sleeping.is_ok() {
-            let owner = self.shared.owner.get().expect("a sleeper has announced its thread");
-            owner.unpark();
+            match &self.shared.poller {
+                Some(poller) => poller.wake(),
+                None => {
+                    let owner = self.shared.owner.get();
+                    owner.expect("a sleeper has announced its thread").unpark();
+                }
+            }
         }
+    }
+
+    /// Where the owner sleeps, if it owns sockets.
+    pub fn poller(&self) -> Option<&Poller> {
+        self.shared.poller.as_ref()
     }
 }
 
@@ -150,10 +180,19 @@ mod tests {
 
     #[test]
     fn each_of_many_wake_ups_arrives() {
+        check_wake_ups(Parker::new());
+    }
+
+    #[test]
+    #[cfg(not(miri))]
+    fn each_of_many_wake_ups_arrives_at_a_thread_with_sockets() {
+        check_wake_ups(Parker::with_sockets().unwrap());
+    }
+
+    fn check_wake_ups((parker, unparker): (Parker, Unparker)) {
         let rounds = if cfg!(miri) { 20 } else { 20_000 };
         let given = Arc::new(AtomicU32::new(0));
         let taken = Arc::new(AtomicU32::new(0));
-        let (parker, unparker) = Parker::new();
         let sleeper = {
             let (given, taken) = (given.clone(), taken.clone());
             std::thread::spawn(move || {

@@ -37,7 +37,7 @@ pub(crate) enum Kind {
 }
 
 /// Everything about one tuple but its values and anchors.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Header {
     /// Index into the topology's streams.
     pub stream: u16,
