@@ -25,7 +25,7 @@
 //! | 0 | `id`, `clock`, `text_cases` | identifiers as newtypes; the only place that reads time; tests as text |
 //! | 1 | `conf`, `counter`, `tuple`, `queue` | Storm's configuration keys parsed once; everything that is counted; tuples, values, blocks and their wire codec; rings between threads and the one place where a thread may sleep (the only `unsafe`) |
 //! | 1 | `logs`, `process`, `archive` | log files that rotate; processes of this machine, and what a submitted archive holds (feature `daemons`) |
-//! | 2 | `component`, `acker`, `assignment`, `server` | what spouts and bolts share: declaration, context, errors, metrics; the XOR ledger, pure; executor → slot; the Thrift server frame of the daemons |
+//! | 2 | `component`, `acker`, `assignment`, `stats`, `server` | what spouts and bolts share: declaration, context, errors, metrics; the XOR ledger, pure; executor → slot; statistics in Storm's windows; the Thrift server frame of the daemons |
 //! | 3 | `spout`, `bolt` | the traits that authors implement, and their collectors |
 //! | 4 | `topology` | builder, validation, component → tasks → executors |
 //! | 5 | `grouping`, `window`, `scheduler`, `cluster`, `blobstore`, `system_topology` | a grouping compiled against its target tasks; windows and watermarks, pure, and the windowed bolt; (topologies, slots, old) → new assignments, pure; the shared state and every path in it; Nimbus' blobs (feature `daemons`); a topology with its system components, checked and numbered, pure |
@@ -63,6 +63,7 @@ pub mod scheduler;
 #[cfg(feature = "daemons")]
 pub mod server;
 pub mod spout;
+pub mod stats;
 #[cfg(feature = "daemons")]
 pub mod supervisor;
 pub mod system_topology;
