@@ -6,6 +6,7 @@
 //! | [`native`] | what the engine's own processes tell each other besides, from `idl/native.thrift` |
 //! | [`wire`] | bytes to values and back under limits; frames, calls, cluster state |
 //! | [`client`] | clients of Nimbus, supervisors and DRPC servers |
+//! | `submit` | packing a topology and submitting it (feature `submit`) |
 //! | [`conf`] | Storm's configuration |
 //! | [`catalogue`] | tables of all types and methods |
 //!
@@ -18,6 +19,8 @@
 pub mod catalogue;
 pub mod client;
 pub mod conf;
+#[cfg(feature = "submit")]
+pub mod submit;
 pub mod wire;
 
 /// Storm's types and services, in the names of its IDL.

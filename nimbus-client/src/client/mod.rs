@@ -31,7 +31,7 @@
 mod address;
 mod channel;
 mod classify;
-mod deadline;
+pub(crate) mod deadline;
 mod error;
 mod nimbus;
 mod options;
