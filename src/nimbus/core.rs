@@ -198,7 +198,9 @@ impl Core {
         &self,
         entry: &super::topologies::Entry,
     ) -> Result<nimbus_client::thrift::StormTopology, NimbusError> {
-        self.blobs.topology(&entry.id)
+        let user = self.blobs.topology(&entry.id)?;
+        crate::system_topology::system_topology(&user, &self.merged_conf(&entry.conf))
+            .map_err(|error| NimbusError::invalid(error.to_string()))
     }
 
     /// Seconds since 1970.

@@ -13,7 +13,7 @@ use crate::server;
 #[derive(Debug, thiserror::Error)]
 pub enum NimbusError {
     /// Storm's `NotAliveException`.
-    #[error("{name} is not alive: list the topologies to see which are")]
+    #[error("{name} is not alive")]
     NotAlive {
         /// The name or id that was asked for.
         name: String,
@@ -25,7 +25,7 @@ pub enum NimbusError {
         what: String,
     },
     /// Storm's `AlreadyAliveException`.
-    #[error("{name} is already alive: choose another name, or kill it first")]
+    #[error("{name} is already alive")]
     AlreadyAlive {
         /// The topology's name.
         name: String,
@@ -197,7 +197,7 @@ mod tests {
         let thrown = NimbusError::not_alive("wc").thrown(Declares::Alive);
         let ThriftError::User(user) = thrown else { panic!("an exception of Storm's") };
         let exception = user.downcast_ref::<storm::NotAliveException>().expect("not alive");
-        assert_eq!(exception.msg, "wc is not alive: list the topologies to see which are");
+        assert_eq!(exception.msg, "wc is not alive");
         let thrown = NimbusError::not_alive("wc").thrown(Declares::Nothing);
         let ThriftError::Application(fault) = thrown else { panic!("an application error") };
         assert!(fault.message.starts_with("wc is not alive"), "{}", fault.message);

@@ -56,9 +56,7 @@ impl Core {
         };
         self.topologies.put(Entry {
             id: id.clone(),
-            executor_to_component: Arc::new(
-                plan.executor_to_component(&base.component_to_executors),
-            ),
+            executor_to_component: Arc::new(plan.numbering.executors(&base.component_to_executors)),
             base,
             plan: Arc::new(plan),
             conf: Arc::new(conf),
@@ -75,7 +73,8 @@ impl Core {
     ) -> Result<(Plan, Map<String, serde_json::Value>), NimbusError> {
         let topology = self.blobs.topology(id)?;
         let conf = self.blobs.conf(id)?;
-        let plan = Plan::of(&topology, &conf).map_err(|error| unreadable(id, &error))?;
+        let plan = Plan::of(&topology, &self.merged_conf(&conf))
+            .map_err(|error| unreadable(id, &error))?;
         Ok((plan, conf))
     }
 

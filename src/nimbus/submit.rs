@@ -20,6 +20,7 @@ use super::plan::{self, Plan};
 use super::topologies::Entry;
 use super::validate;
 use crate::server::Caller;
+use crate::system_topology::{InvalidTopology, normalised};
 
 /// A submission as it comes from a client.
 pub struct Submission {
@@ -87,14 +88,13 @@ impl Core {
         mut conf: Map<String, Value>,
         caller: &Caller,
     ) -> Result<Checked, NimbusError> {
-        let Submission { location, mut topology, options, .. } = submission;
+        let Submission { location, topology, options, .. } = submission;
         validate::conf(&conf)?;
         validate::topology(&topology)?;
         let merged = self.merged_conf(&conf);
-        normalise(&mut topology, &merged);
-        let plan = Plan::of(&topology, &merged)
-            .map_err(|error| NimbusError::invalid(error.to_string()))?;
-        let component_to_executors = plan.executors(&topology);
+        let topology = normalised(&topology, &merged).map_err(invalid)?;
+        let plan = Plan::of(&topology, &merged).map_err(invalid)?;
+        let component_to_executors = plan.numbering.start_executors();
         let executors: usize = component_to_executors.values().sum();
         let workers = plan::count(merged.get("topology.workers")).unwrap_or(1).max(1);
         let settings = &self.settings;
@@ -172,7 +172,7 @@ impl Core {
         let wire = storm::StormBase::from(&base);
         let _decisions = self.decide();
         self.shared.with(|state| state.add_topology(id, &wire, credentials.as_ref()))?;
-        let executors = plan.executor_to_component(&base.component_to_executors);
+        let executors = plan.numbering.executors(&base.component_to_executors);
         tracing::info!(
             "submitted {id} of {}: {} components, {} executors, {} workers wanted",
             owner.unwrap_or("nobody"),
@@ -227,19 +227,8 @@ fn within(what: &str, asked: usize, limit: Option<u32>, key: &str) -> Result<(),
     }
 }
 
-/// Writes into each component how many tasks it has, so that everybody who reads it agrees.
-fn normalise(topology: &mut storm::StormTopology, conf: &Map<String, Value>) {
-    let most = plan::count(conf.get("topology.max.task.parallelism"));
-    let spouts = topology.spouts.values_mut().map(|spec| &mut spec.common);
-    let bolts = topology.bolts.values_mut().map(|bolt| &mut bolt.common);
-    for common in spouts.chain(bolts) {
-        let mut own = plan::component_conf(common);
-        let most = plan::count(own.get("topology.max.task.parallelism")).or(most);
-        let asked = plan::count(own.get(plan::TASKS)).unwrap_or_else(|| plan::parallelism(common));
-        let tasks = most.map_or(asked, |most| asked.min(most));
-        own.insert(plan::TASKS.to_owned(), tasks.into());
-        common.json_conf = Some(Value::Object(own).to_string());
-    }
+fn invalid(why: InvalidTopology) -> NimbusError {
+    NimbusError::invalid(format!("the topology cannot be taken: {why}"))
 }
 
 /// Adds what a topology's conf has once it is submitted.

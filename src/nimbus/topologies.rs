@@ -58,7 +58,7 @@ impl Entry {
 
     /// The component that an executor runs.
     pub fn component_of(&self, executor: ExecutorId) -> Option<&ComponentId> {
-        self.plan.component_of(executor.first_task)
+        self.plan.component_of(executor)
     }
 }
 

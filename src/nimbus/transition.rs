@@ -73,7 +73,7 @@ impl Core {
     ) -> Result<Arc<Entry>, NimbusError> {
         let wire = StormBase::from(&base);
         self.shared.with(|state| state.set_topology(&entry.id, &wire, Expected::Any))?;
-        let executors = entry.plan.executor_to_component(&base.component_to_executors);
+        let executors = entry.plan.numbering.executors(&base.component_to_executors);
         let executor_to_component = Arc::new(executors);
         Ok(self.topologies.put(Entry { base, executor_to_component, ..entry.clone() }))
     }
@@ -95,7 +95,7 @@ impl Core {
             let plan = self.override_resources(&entry, changes)?;
             entry.plan = Arc::new(plan);
         }
-        let tasks = entry.plan.component_to_tasks();
+        let tasks = entry.plan.numbering.component_to_tasks();
         let base = changes.applied_to(&entry.base, &tasks);
         self.store_base(&entry, base)?;
         decisions.rebalance.insert(entry.id.clone());
@@ -122,7 +122,7 @@ impl Core {
             common.json_conf = Some(serde_json::Value::Object(own).to_string());
         }
         self.blobs.put_topology(&entry.id, &topology, entry.base.owner.as_deref())?;
-        super::plan::Plan::of(&topology, &entry.conf)
+        super::plan::Plan::of(&topology, &self.merged_conf(&entry.conf))
             .map_err(|error| NimbusError::invalid(error.to_string()))
     }
 

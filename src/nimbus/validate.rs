@@ -1,16 +1,17 @@
 //! What is wrong with a topology that somebody submits; pure.
 //!
-//! All mistakes are told at once. What is checked here is what Nimbus can see: names, structure, and
-//! whether this engine can run a component at all.
+//! All mistakes are told at once. What is checked here is what Storm does not check, and whether this
+//! engine can run a component at all; the structure is `system_topology`'s to check.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use nimbus_client::conf::{check, keys};
 use nimbus_client::thrift as storm;
 use serde_json::{Map, Value};
 
 use super::error::NimbusError;
-use super::plan::{count, parallelism};
+use super::plan::count;
+use crate::system_topology::parallelism_hint;
 
 /// Keys of a topology's conf that Nimbus itself sets or drops; their form is not checked.
 const OWN_KEYS: [&str; 2] = ["storm.id", "storm.zookeeper.topology.auth.payload"];
@@ -27,21 +28,10 @@ pub fn topology(topology: &storm::StormTopology) -> Result<(), NimbusError> {
     if !topology.state_spouts.is_empty() {
         wrong.push("it has state spouts, which nothing runs: make them spouts".to_owned());
     }
-    for id in topology.spouts.keys().filter(|id| topology.bolts.contains_key(*id)) {
-        wrong.push(format!("{id} is a spout and a bolt: rename one"));
-    }
     let spouts = topology.spouts.iter().map(|(id, spec)| (id, &spec.spout_object, &spec.common));
     let bolts = topology.bolts.iter().map(|(id, bolt)| (id, &bolt.bolt_object, &bolt.common));
-    let outputs: BTreeMap<&str, &storm::ComponentCommon> =
-        spouts.clone().chain(bolts.clone()).map(|(id, _, common)| (id.as_str(), common)).collect();
-    for (id, object, common) in spouts.clone().chain(bolts) {
+    for (id, object, common) in spouts.chain(bolts) {
         component(id, object, common, &mut wrong);
-        inputs(id, common, &outputs, &mut wrong);
-    }
-    for (id, _, common) in spouts {
-        if !common.inputs.is_empty() {
-            wrong.push(format!("spout {id} has inputs: spouts have none"));
-        }
     }
     conclude("topology", wrong)
 }
@@ -80,70 +70,33 @@ fn component(
              shell or a registered native component, or submit to a cluster on the Apache engine"
         ));
     }
-    if parallelism(common) == 0 || common.parallelism_hint.is_some_and(|hint| hint < 0) {
+    if parallelism_hint(common) < 1 {
         wrong.push(format!("component {id} has a parallelism below 1: give it at least 1"));
     }
-    let own = common.json_conf.as_deref().unwrap_or("{}");
-    match serde_json::from_str::<Map<String, Value>>(own) {
-        Ok(own) if own.contains_key("topology.tasks") => {
-            if count(own.get("topology.tasks")).is_none_or(|tasks| tasks == 0) {
-                wrong.push(format!("component {id} has no task: set its topology.tasks above 0"));
-            }
-        }
-        Ok(_) => {}
-        Err(error) => wrong.push(format!("the conf of component {id} is no JSON object: {error}")),
+    if count(super::plan::component_conf(common).get("topology.tasks")) == Some(0) {
+        wrong.push(format!("component {id} has no task: set its topology.tasks above 0"));
     }
     for (stream, info) in &common.streams {
-        if stream.starts_with("__") {
-            wrong
-                .push(format!("stream {stream} of {id} has a reserved name: do not begin with __"));
-        }
         let fields: BTreeSet<&String> = info.output_fields.iter().collect();
         if fields.len() != info.output_fields.len() {
             wrong.push(format!("stream {stream} of {id} declares a field twice"));
         }
     }
-}
-
-fn inputs(
-    id: &str,
-    common: &storm::ComponentCommon,
-    outputs: &BTreeMap<&str, &storm::ComponentCommon>,
-    wrong: &mut Vec<String>,
-) {
     for (from, grouping) in &common.inputs {
-        let (source, stream) = (&from.component_id, &from.stream_id);
-        let Some(emitter) = outputs.get(source.as_str()) else {
-            wrong.push(format!("{id} subscribes to {source}, which does not exist"));
-            continue;
-        };
-        let Some(info) = emitter.streams.get(stream) else {
+        if let storm::Grouping::CustomSerialized(_) = grouping {
             wrong.push(format!(
-                "{id} subscribes to stream {stream} of {source}, which declares none of that name"
+                "{id} groups {} by a serialized Java object, which this engine cannot run: use a \
+                 built-in grouping",
+                from.component_id
             ));
-            continue;
-        };
-        match grouping {
-            storm::Grouping::Fields(fields) => {
-                for field in fields.iter().filter(|field| !info.output_fields.contains(field)) {
-                    wrong.push(format!(
-                        "{id} groups by {field}, which stream {stream} of {source} does not have: \
-                         its fields are {}",
-                        info.output_fields.join(", ")
-                    ));
-                }
-            }
-            storm::Grouping::CustomSerialized(_) => wrong.push(format!(
-                "{id} groups {source} by a serialized Java object, which this engine cannot run: \
-                 use a built-in grouping"
-            )),
-            _ => {}
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     fn common() -> storm::ComponentCommon {
@@ -197,7 +150,6 @@ mod tests {
     #[test]
     fn each_mistake_is_told_by_name() {
         check(|t| t.spouts.clear(), "it has no spout");
-        check(|t| t.spouts.clear(), "count subscribes to src, which does not exist");
         check(
             |t| {
                 t.spouts.get_mut("src").unwrap().spout_object =
@@ -206,23 +158,8 @@ mod tests {
             "component src is a serialized Java object",
         );
         check(
-            |t| t.spouts.get_mut("src").unwrap().common.streams.clear(),
-            "stream default of src, which declares none",
-        );
-        check(
-            |t| {
-                let info = storm::StreamInfo { output_fields: vec!["n".to_owned()], direct: false };
-                t.spouts.get_mut("src").unwrap().common.streams.insert("default".to_owned(), info);
-            },
-            "count groups by word, which stream default of src does not have: its fields are n",
-        );
-        check(
             |t| t.bolts.get_mut("count").unwrap().common.parallelism_hint = Some(0),
             "component count has a parallelism below 1",
-        );
-        check(
-            |t| t.bolts.get_mut("count").unwrap().common.json_conf = Some("[".to_owned()),
-            "the conf of component count is no JSON object",
         );
         check(
             |t| {

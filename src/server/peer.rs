@@ -132,6 +132,7 @@ fn table_address(text: &str) -> Option<SocketAddr> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
     use std::net::{TcpListener, TcpStream};
 
     use super::*;
@@ -141,7 +142,8 @@ mod tests {
         let own = rustix::process::getuid().as_raw();
         for address in ["127.0.0.1:0", "[::1]:0"] {
             let Ok(listener) = TcpListener::bind(address) else {
-                println!("skipped: this machine cannot listen on {address}");
+                let mut out = std::io::stdout();
+                writeln!(out, "skipped: this machine cannot listen on {address}").expect("said");
                 continue;
             };
             let client = TcpStream::connect(listener.local_addr().expect("bound")).expect("open");

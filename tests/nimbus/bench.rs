@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use nimbus_client::client::{Address, ClientOptions, NimbusClient};
 use nimbus_client::native::SupervisorGateSyncClient;
 use nimbus_client::thrift::*;
 use serde_json::{Map, Value, json};
@@ -91,6 +92,12 @@ impl Bench {
     pub fn client(&self) -> Client {
         let (input, output) = protocols(self.address());
         NimbusSyncClient::new(input, output)
+    }
+
+    /// The client that our own tools use.
+    pub fn nimbus(&self) -> NimbusClient {
+        let address = Address::new("127.0.0.1", self.address().port());
+        NimbusClient::new(vec![address], ClientOptions::default())
     }
 
     pub fn gate(&self) -> Gate {
@@ -275,6 +282,18 @@ pub fn topology(executors: i32) -> StormTopology {
         jdk_version: None,
         component_to_shared_memory: None,
         shared_memory: None,
+    }
+}
+
+/// A rebalance that waits so many seconds and changes nothing.
+pub fn rebalance(wait_secs: i32) -> RebalanceOptions {
+    RebalanceOptions {
+        wait_secs: Some(wait_secs),
+        num_workers: None,
+        num_executors: None,
+        topology_resources_overrides: None,
+        topology_conf_overrides: None,
+        principal: None,
     }
 }
 
