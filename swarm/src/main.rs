@@ -15,7 +15,6 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-mod archive;
 mod args;
 mod clock;
 mod command;

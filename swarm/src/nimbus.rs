@@ -110,15 +110,6 @@ impl Nimbus {
         &mut self.client
     }
 
-    /// Gives an error of the client its context.
-    pub fn failed(&self, what: &str, source: ClientError) -> NimbusError {
-        NimbusError::Call {
-            what: what.to_owned(),
-            source: Box::new(source),
-            from: self.from.clone(),
-        }
-    }
-
     /// The whole cluster.
     pub fn cluster(&mut self) -> Result<ClusterSummary, NimbusError> {
         let result = self.client.cluster();

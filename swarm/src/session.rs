@@ -10,6 +10,7 @@ use crate::args::{Global, PROGRAM, Target};
 use crate::clock::Deadline;
 use crate::contexts::{ContextError, Contexts};
 use crate::output::Output;
+use crate::process::Process;
 use crate::state::{StateDir, StateError};
 
 /// What the program finds around itself when it starts.
@@ -77,12 +78,24 @@ pub enum SessionError {
         /// The state directory that was looked into.
         state: PathBuf,
     },
+    /// The local cluster was started, and its daemon is gone.
+    #[error("the local cluster in {} does not run{}", state.display(), told(daemon))]
+    Gone {
+        /// The state directory.
+        state: PathBuf,
+        /// The daemon that is gone, if it was not ended in good order.
+        daemon: Option<Process>,
+    },
     /// The state directory cannot be used.
     #[error(transparent)]
     State(#[from] StateError),
     /// There is no home, so the state directory must be named.
     #[error("cannot tell where the state directory is: there is no home directory")]
     NoHome,
+}
+
+fn told(daemon: &Option<Process>) -> String {
+    daemon.map_or(String::new(), |daemon| format!(": its daemon (pid {}) is gone", daemon.pid))
 }
 
 impl SessionError {
@@ -95,6 +108,7 @@ impl SessionError {
             Self::NoCluster { .. } => {
                 format!("{PROGRAM} up starts one; --nimbus HOST:PORT names another")
             }
+            Self::Gone { .. } => format!("{PROGRAM} up starts it again; topologies are kept"),
             Self::State(error) => error.hint(),
             Self::NoHome => "name it: --state DIR".to_owned(),
         }

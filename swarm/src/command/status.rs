@@ -52,13 +52,19 @@ fn local(session: &Session, deadline: Deadline) -> Result<Status, Error> {
     if session.state.wanted()?.is_none() {
         return Err(SessionError::NoCluster { state: session.state.path().to_owned() }.into());
     }
-    let status = control::status(&session.state, deadline).inspect_err(|_| {
-        let many = workers_in(session.state.path()).len();
-        if many > 0 {
-            session.output.remark(&format!("{many} workers still run; up adopts them"));
-        }
-    })?;
-    Ok(status)
+    let error = match control::status(&session.state, deadline) {
+        Ok(status) => return Ok(status),
+        Err(error) => error,
+    };
+    let daemon = session.state.daemon()?.map(|daemon| daemon.process);
+    if daemon.is_some_and(|daemon| daemon.is_alive()) {
+        return Err(error.into());
+    }
+    let many = workers_in(session.state.path()).len();
+    if many > 0 {
+        session.output.remark(&format!("{many} workers still run; up adopts them"));
+    }
+    Err(SessionError::Gone { state: session.state.path().to_owned(), daemon }.into())
 }
 
 fn table(cluster: &ClusterSummary) -> Table {

@@ -1,50 +1,43 @@
 //! `submit`: describe, check, pack, upload, submit, and wait until it runs.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use nimbus_client::client::NimbusMethods;
+use nimbus_client::TopologyName;
+use nimbus_client::client::ClientError;
 use nimbus_client::conf::Place;
-use nimbus_client::thrift::{
-    ExecutorSpecificStats, SubmitOptions, TopologyInfo, TopologyInitialStatus,
-};
-use nimbus_client::{TopologyName, TopologyNameError};
+use nimbus_client::submit::{self, Archive, BinaryError, Submission, SubmitStep};
+use nimbus_client::thrift::{ExecutorSpecificStats, TopologyInfo};
 use serde_json::{Map, Value, json};
 
+use super::logs::last_lines_of;
 use super::topologies::uptime;
-use crate::archive::{ArchiveError, pack};
 use crate::args::{PROGRAM, Submit};
 use crate::clock::{Deadline, in_words};
-use crate::describe::{DescribeError, Description, describe};
+use crate::describe::{DescribeError, describe};
 use crate::error::Error;
 use crate::nimbus::Nimbus;
-use crate::progress::Progress;
+use crate::progress::{Progress, Step};
 use crate::session::Session;
 
 /// What the whole takes at most, unless another time is set.
 const LIMIT: Duration = Duration::from_secs(120);
 /// What a binary takes to describe a topology.
 const DESCRIBE: Duration = Duration::from_secs(30);
+/// Lines of each worker's log that are shown when a topology does not run.
+const LOG_LINES: usize = 5;
 /// Pause between two looks whether it runs.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Why a topology was not submitted, beside what Nimbus says.
+/// Why a topology was not submitted, or does not run.
 #[derive(Debug, thiserror::Error)]
 pub enum SubmitError {
-    /// The binary does not describe a topology that could run.
+    /// The binary does not describe it.
     #[error("cannot submit: {0}")]
     Describe(#[from] DescribeError),
-    /// The name is none.
+    /// It cannot be submitted, or Nimbus does not take it.
     #[error("cannot submit: {0}")]
-    Name(#[from] TopologyNameError),
-    /// A topology of the name runs.
-    #[error("cannot submit: the name {name} is in use or not allowed")]
-    NameInUse {
-        /// The name.
-        name: String,
-    },
-    /// The binary cannot be packed.
-    #[error("cannot submit: {0}")]
-    Archive(#[from] ArchiveError),
+    Refused(#[from] submit::SubmitError),
     /// It was submitted and does not run.
     #[error("{name} was submitted and does not run after {}: {missing}", in_words(*.waited))]
     NotRunning {
@@ -60,18 +53,34 @@ pub enum SubmitError {
 impl SubmitError {
     /// What to do about it.
     pub fn hint(&self) -> String {
+        use submit::SubmitError as Refused;
+        let another = || "--name NAME submits it under another name".to_owned();
         match self {
             Self::Describe(error) => error.hint(),
-            Self::Name(_) => "give another one: --name NAME".to_owned(),
-            Self::NameInUse { name } => {
-                format!("{PROGRAM} kill {name} ends it; --name NAME submits under another name")
+            Self::Refused(Refused::Name(_) | Refused::NameRefused { .. }) => another(),
+            Self::Refused(Refused::NameTaken { name, .. }) => {
+                format!("{PROGRAM} kill {name} ends that one; {}", another())
             }
-            Self::Archive(_) => "see whether the file can be read, and /tmp has space".to_owned(),
-            Self::NotRunning { name, .. } => {
-                format!(
-                    "{PROGRAM} status shows free slots; {PROGRAM} logs {name} and {PROGRAM} errors {name} tell more"
-                )
+            Self::Refused(Refused::Binary(BinaryError::NoExecutable { .. })) => {
+                "name a topology binary, such as target/release/topologies".to_owned()
             }
+            Self::Refused(Refused::Unregistered { .. }) => {
+                "App::new().register::<Split>(\"split\") registers one in the binary's main"
+                    .to_owned()
+            }
+            Self::Refused(Refused::Client(ClientError::RequestTooLarge { key, .. })) => {
+                format!("-c {key}=BYTES raises it here; Nimbus needs the same")
+            }
+            Self::Refused(Refused::Client(error)) if error.is_retriable() => {
+                format!("{PROGRAM} status shows whether the cluster is there")
+            }
+            Self::Refused(Refused::Unknown { .. }) => {
+                format!("{PROGRAM} list shows whether it is there")
+            }
+            Self::Refused(_) => format!("{PROGRAM} submit --help shows what may be given"),
+            Self::NotRunning { name, .. } => format!(
+                "{PROGRAM} status shows free slots; {PROGRAM} logs {name} and {PROGRAM} errors {name} tell more"
+            ),
         }
     }
 }
@@ -114,84 +123,68 @@ pub(super) fn submit_within(
 ) -> Result<Submitted, Error> {
     let progress = Progress::new(session.output);
     let step = progress.step("describe", "asking the binary");
-    let description = describe(&asked.binary, &asked.topology, deadline.part(DESCRIBE));
-    let description = description.map_err(SubmitError::from)?;
-    let name = asked.name.clone().unwrap_or_else(|| description.name.clone());
-    let name = TopologyName::new(name).map_err(SubmitError::from)?.as_str().to_owned();
-    let components = description.topology.spouts.len() + description.topology.bolts.len();
+    let archive = Archive::new();
+    // A binary of another machine is told apart before it is run.
+    let archive = archive.with_binary(&asked.binary).map_err(refused)?;
+    let described = describe(&asked.binary, &asked.topology, deadline.part(DESCRIBE));
+    let described = described.map_err(SubmitError::from)?;
+    let archive = archive.with_runtime(described.runtime.clone());
+    let mut submission = Submission::of(described).map_err(SubmitError::from)?;
+    if let Some(name) = &asked.name {
+        submission.name = TopologyName::new(name.as_str()).map_err(refused)?;
+    }
+    submission.active = !asked.inactive;
+    submission.conf = conf(session, asked, submission.conf);
+    let name = submission.name.as_str().to_owned();
+    let components = submission.topology.spouts.len() + submission.topology.bolts.len();
     step.done(&format!("{name}, {components} components"));
 
     let mut nimbus = Nimbus::connect(session, deadline)?;
-    let allowed = nimbus.client().call(|nimbus| nimbus.is_topology_name_allowed(name.clone()));
-    if !allowed.map_err(|error| nimbus.failed(&format!("submit {name}"), error))? {
-        return Err(SubmitError::NameInUse { name }.into());
-    }
-    upload(session, asked, &mut nimbus, &name, description, &progress)?;
-
+    let id = upload(&mut nimbus, &submission, &archive, &progress)?;
     if asked.no_wait {
-        let topologies = nimbus.topologies()?;
-        let id = topologies.into_iter().find(|one| one.name == name).map(|one| one.id);
         return Ok(Submitted { id: id.unwrap_or_else(|| name.clone()), name, info: None });
     }
     let step = progress.step("start", "waiting for workers");
-    let info = wait(&mut nimbus, &name, asked.inactive, deadline)?;
-    let workers = info
-        .executors
-        .iter()
-        .map(|one| (&one.host, one.port))
-        .collect::<std::collections::BTreeSet<_>>();
+    let info = wait(&mut nimbus, &name, asked.inactive, deadline);
+    let info = info.inspect_err(|_| show_worker_logs(session, &name))?;
+    let workers: BTreeSet<_> = info.executors.iter().map(|one| (&one.host, one.port)).collect();
     step.done(&format!("runs, {} executors in {} workers", info.executors.len(), workers.len()));
     Ok(Submitted { name, id: info.id.clone(), info: Some(info) })
 }
 
-fn upload(
-    session: &Session,
-    asked: &Submit,
-    nimbus: &mut Nimbus,
-    name: &str,
-    description: Description,
-    progress: &Progress,
-) -> Result<(), Error> {
-    // To a machine nearby, packing tighter takes longer than sending more.
-    let seeds = session.seeds()?;
-    let is_near = seeds
-        .addresses
-        .iter()
-        .all(|address| matches!(address.host.as_str(), "127.0.0.1" | "::1" | "localhost"));
-    let (mut archive, bytes) =
-        pack(&asked.binary, &description.target, !is_near).map_err(SubmitError::from)?;
-    let step = progress.bytes("upload", bytes);
-    let location = nimbus.client().upload_file(&mut archive, &mut |at| step.at(at.done));
-    let location = location.map_err(|error| nimbus.failed("upload the topology", error))?;
-    step.done(&format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20)));
+fn refused(error: impl Into<submit::SubmitError>) -> SubmitError {
+    SubmitError::Refused(error.into())
+}
 
-    let conf = serde_json::to_string(&Value::Object(conf(session, asked, description.conf)))
-        .expect("a map of plain values");
-    let initial = if asked.inactive {
-        TopologyInitialStatus::INACTIVE
-    } else {
-        TopologyInitialStatus::ACTIVE
-    };
-    let options = SubmitOptions::new(initial, None);
-    let submitted = nimbus.client().call(|nimbus| {
-        let (topology, options) = (description.topology.clone(), options.clone());
-        nimbus.submit_topology_with_opts(
-            name.to_owned(),
-            location.clone(),
-            conf.clone(),
-            topology,
-            options,
-        )
-    });
-    match submitted {
-        Ok(()) => Ok(()),
-        // The answer was lost on the way: whether it was done can be seen.
-        Err(error) if error.may_have_taken_effect() => {
-            let there = nimbus.topologies()?.iter().any(|one| one.name == name);
-            if there { Ok(()) } else { Err(nimbus.failed(&format!("submit {name}"), error).into()) }
-        }
-        Err(error) => Err(nimbus.failed(&format!("submit {name}"), error).into()),
-    }
+/// Packs, uploads and submits; gives the id, if Nimbus could be asked for it.
+fn upload(
+    nimbus: &mut Nimbus,
+    submission: &Submission,
+    archive: &Archive,
+    progress: &Progress,
+) -> Result<Option<String>, Error> {
+    let step = progress.step("pack", "packing the binary");
+    let mut packed = archive.pack().map_err(refused)?;
+    let bytes = packed.bytes();
+    step.done(&in_mib(bytes));
+    let mut uploading: Option<Step> = None;
+    let submitted =
+        submit::submit(nimbus.client(), submission, &mut packed, &mut |step| match step {
+            SubmitStep::Uploading(at) => {
+                uploading.get_or_insert_with(|| progress.bytes("upload", bytes)).at(at.done);
+            }
+            SubmitStep::Submitting => {
+                if let Some(step) = uploading.take() {
+                    step.done(&in_mib(bytes));
+                }
+            }
+            SubmitStep::AskingForName | SubmitStep::AskingWhetherItLives => {}
+        });
+    Ok(submitted.map_err(SubmitError::from)?.id)
+}
+
+fn in_mib(bytes: u64) -> String {
+    format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
 }
 
 /// The topology's own configuration over what `-c` sets for topologies; options have the last word.
@@ -230,6 +223,19 @@ fn wait(
     running.ok_or_else(|| {
         SubmitError::NotRunning { name: name.to_owned(), waited: deadline.limit(), missing }.into()
     })
+}
+
+/// What the workers of a local cluster said last.
+fn show_worker_logs(session: &Session, name: &str) {
+    if session.is_remote() {
+        return;
+    }
+    let lines = last_lines_of(&session.state.logs(), name, LOG_LINES);
+    if !lines.is_empty() {
+        session.output.remark("the end of the workers' logs:");
+        lines.iter().for_each(|line| session.output.remark(&format!("  {line}")));
+        session.output.remark("");
+    }
 }
 
 /// What keeps a topology from running, in words.

@@ -9,6 +9,7 @@
 //! | `configuration.rs` | `config`: layers, warnings, errors |
 //! | `logs.rs` | `logs`: merged, filtered, followed |
 //! | `nimbus.rs` | a Nimbus that answers from a list of topologies |
+//! | `real.rs` | a whole cluster of the real programs, where they were built |
 //! | `topologies.rs` | `submit`, `list`, `kill`, `monitor` and the like against that Nimbus |
 
 mod command_line;
@@ -17,5 +18,6 @@ mod fake;
 mod local;
 mod logs;
 mod nimbus;
+mod real;
 mod support;
 mod topologies;

@@ -110,7 +110,8 @@ fn answer(method: &str, arguments: &[u8], port: u16, known: &mut Known) -> Optio
             list.extend((all.len() as u32).to_be_bytes());
             success(15, [list, all.concat()].concat())
         }
-        "getTopologyInfoByName"
+        "getTopologySummaryByName"
+        | "getTopologyInfoByName"
         | "killTopologyWithOpts"
         | "activate"
         | "deactivate"
@@ -119,6 +120,11 @@ fn answer(method: &str, arguments: &[u8], port: u16, known: &mut Known) -> Optio
         {
             let error = NotAliveException::new(format!("{first} is not alive"));
             Some([vec![12, 0, 1], bytes(&error)].concat())
+        }
+        "getTopologySummaryByName" => {
+            let all = summaries(known);
+            let one = all.iter().find(|one| one.name == first).expect("it was looked for");
+            success(12, bytes(one))
         }
         "getTopologyInfoByName" => {
             known.looks += 1;

@@ -62,6 +62,18 @@ impl Place {
         Self { folder, port: free_ports() }
     }
 
+    /// Puts programs beside ours that were built beside it; `None` if one was not.
+    pub fn with_built(self, names: &[&str]) -> Option<Self> {
+        let built = Path::new(env!("CARGO_BIN_EXE_stormdeploy")).parent().expect("a folder");
+        for name in names {
+            let place = self.path("bin").join(name);
+            if fs::hard_link(built.join(name), &place).is_err() {
+                fs::copy(built.join(name), &place).ok()?;
+            }
+        }
+        Some(self)
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

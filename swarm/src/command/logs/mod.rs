@@ -18,6 +18,8 @@ use crate::session::Session;
 mod line;
 mod source;
 
+pub use source::last_lines_of;
+
 /// How often files are looked at while they are followed.
 const LOOK: Duration = Duration::from_millis(100);
 /// How many looks pass before new files are looked for.

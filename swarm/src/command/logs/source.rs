@@ -51,6 +51,15 @@ pub fn find(logs: &Path, what: Option<&str>) -> Vec<Found> {
     found
 }
 
+/// The end of each log of a topology, at most so many lines each, with the log's label.
+pub fn last_lines_of(logs: &Path, topology: &str, lines: usize) -> Vec<String> {
+    let end = |one: Found| {
+        let lines = crate::state::last_lines(&one.path, lines);
+        lines.into_iter().map(move |line| format!("{}: {line}", one.label))
+    };
+    find(logs, Some(topology)).into_iter().flat_map(end).collect()
+}
+
 /// What there are logs of.
 pub fn known(logs: &Path) -> Vec<String> {
     let mut known: Vec<String> =
@@ -114,8 +123,10 @@ impl Source {
         let mut next: VecDeque<(File, u64)> =
             next.into_iter().map(|(inode, file)| (file, inode)).collect();
         let (file, inode) = next.pop_front().ok_or(io::ErrorKind::NotFound)?;
+        // Lines before the first one with a time are as old as the file.
+        let time = file.metadata()?.created().ok().map(Time::of);
         let file = BufReader::new(file);
-        Ok(Self { found: found.clone(), file, inode, next, time: None, pending: Vec::new() })
+        Ok(Self { found: found.clone(), file, inode, next, time, pending: Vec::new() })
     }
 
     /// What it is a log of.

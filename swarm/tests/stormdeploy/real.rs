@@ -1,0 +1,79 @@
+//! A whole cluster of the real programs, where they were built beside ours:
+//! `cargo build --workspace --features storm-runtime/daemons`.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::support::{Outcome, Place, runs, until};
+
+/// A cluster of its own, taken down when the test ends.
+struct Cluster(Place);
+
+impl Cluster {
+    /// `None`, told as skipped, if the programs were not built.
+    fn new() -> Option<Self> {
+        let place = Place::new().with_built(&["stormd", "topologies"]);
+        if place.is_none() {
+            println!(
+                "skipped: stormd and topologies are not built: cargo build --workspace --features \
+                 storm-runtime/daemons"
+            );
+        }
+        place.map(Self)
+    }
+
+    fn status(&self) -> Value {
+        self.0.run(&["status", "--json"]).json()
+    }
+
+    fn daemon(&self) -> u64 {
+        self.status()["local"]["pid"].as_u64().expect("a number")
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        let _ = self.0.command(&["down", "--timeout", "60s"]).output();
+    }
+}
+
+#[track_caller]
+fn done(outcome: Outcome) -> Outcome {
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    outcome
+}
+
+#[test]
+fn a_cluster_comes_up_scales_survives_the_killing_of_its_daemon_and_goes_down() {
+    let Some(cluster) = Cluster::new() else { return };
+    done(cluster.0.up(&["--supervisors", "3"]));
+    assert_eq!(cluster.status()["supervisors"].as_array().unwrap().len(), 3);
+    done(cluster.0.up(&["--supervisors", "5"]));
+    assert_eq!(cluster.status()["supervisors"].as_array().unwrap().len(), 5);
+
+    let binary = cluster.0.path("bin/topologies");
+    let binary = binary.to_str().expect("it is text");
+    // Inactive and not waited for: what is shown here is the cluster's, not the worker's.
+    done(cluster.0.run(&["submit", binary, "--inactive", "--no-wait", "--", "word-count"]));
+    let refused = cluster.0.run(&["submit", binary, "--no-wait", "--", "word-count"]);
+    assert!(refused.error().0.contains("word-count"), "{}", refused.stderr);
+
+    let daemon = cluster.daemon();
+    Command::new("kill").args(["-9", &daemon.to_string()]).status().expect("there is kill");
+    until("the end of the daemon", || !runs(daemon));
+    assert_eq!(cluster.0.run(&["status"]).code, Some(1));
+    done(cluster.0.run(&["up"]));
+    assert_ne!(cluster.daemon(), daemon);
+    let status = cluster.status();
+    assert_eq!(status["supervisors"].as_array().unwrap().len(), 5);
+    assert_eq!(status["topologies"][0]["name"], "word-count");
+    assert_eq!(status["topologies"][0]["status"], "INACTIVE");
+
+    done(cluster.0.run(&["activate", "word-count"]));
+    done(cluster.0.run(&["kill", "word-count", "-w", "0", "--until-gone"]));
+    assert_eq!(cluster.0.run(&["list", "--json"]).json(), Value::Array(Vec::new()));
+    let daemon = cluster.daemon();
+    done(cluster.0.run(&["down"]));
+    assert!(!runs(daemon));
+}
