@@ -35,6 +35,7 @@
 //! | 8 | `local`, `nimbus` | `LocalCluster` with a real or a simulated clock, and `complete_topology`; Nimbus' decisions |
 //! | 8 | `supervisor` | keeps a worker process in each assigned slot of a machine (feature `daemons`) |
 //! | 9 | `app`, `measured` | a topology binary: run and describe, by its first argument; what only the benches see |
+//! | 10 | `bin/` | `stormd`: arguments, signals, logs; the local cluster as one process (feature `daemons`) |
 
 pub mod app;
 #[cfg(feature = "daemons")]

@@ -10,6 +10,9 @@ use super::topologies::Entry;
 use crate::assignment::WorkerSlot;
 use crate::id::SupervisorId;
 
+/// The component of errors that are a worker's and not a component's.
+const SYSTEM: &str = "__system";
+
 /// Most reports of one call.
 const REPORTS: usize = 4096;
 
@@ -37,6 +40,10 @@ impl Core {
             self.counts.reports.add(1);
             self.keep_errors(&entry, &slot, &std::mem::take(&mut report.errors));
             let running = executors::from_wire(report.heartbeat.executor_stats.keys());
+            if running.is_empty() {
+                // A supervisor tells how a worker ended; that is no sign of the worker's life.
+                continue;
+            }
             self.beats.report(&entry.id, slot, running, report, self.clock.now());
         }
         Ok(())
@@ -95,7 +102,8 @@ impl Core {
         let assignment = entry.assignment.as_ref();
         let host = assignment.and_then(|of| of.address_of(slot)).map(|(host, _)| host.to_owned());
         for error in errors {
-            if !entry.plan.components.contains_key(error.component_id.as_str()) {
+            let component = error.component_id.as_str();
+            if component != SYSTEM && !entry.plan.components.contains_key(component) {
                 continue;
             }
             let info = storm::ErrorInfo {

@@ -342,12 +342,12 @@ impl Driver {
     fn report(&mut self, port: u16, report: &Report, words: &[String]) {
         let Some(place) = self.port_to_place.get_mut(&port) else { return };
         let mut error = format!("slot {port}: {report}");
-        tracing::warn!("{error}");
         let now = self.clock.now();
         let is_old = |(told, at): &(String, Time)| *told == error && now.since(*at) < TOLD_AGAIN;
         if place.told.as_ref().is_some_and(is_old) {
             return;
         }
+        tracing::warn!("{error}");
         place.told = Some((error.clone(), now));
         if !words.is_empty() {
             error.push_str("\nits last words:\n");

@@ -197,7 +197,10 @@ impl Reader {
             return;
         };
         let supers = segments.iter().take_while(|part| *part == "super").count();
+        let is_binary = self.module.first().is_some_and(|module| module == "bin");
         let resolved: Vec<String> = match first.as_str() {
+            // A binary's own root is not the library's.
+            "crate" | "self" | "super" if is_binary => vec!["bin".to_owned()],
             "crate" | "storm_runtime" => segments[1..].to_vec(),
             "self" => [&self.module, &segments[1..]].concat(),
             "super" => {
@@ -389,6 +392,7 @@ mod tests {
         check("src/a.rs", "fn f() { assert!(x == crate::b::c(1), y); }", &[("b", false)]);
         check("src/a.rs", "macro_rules! m { () => { $crate::b::c() } }", &[("b", false)]);
         check("src/bin/x.rs", "use storm_runtime::b::C;", &[("b", false)]);
+        check("src/bin/x/y.rs", "use crate::z::C; use super::A;", &[("bin", false)]);
         check("src/a.rs", "use std::sync::Arc; pub(crate) fn f(&self) {}", &[]);
     }
 

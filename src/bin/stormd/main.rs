@@ -1,0 +1,65 @@
+//! `stormd`: the daemons of a cluster.
+//!
+//! ```text
+//!   stormd local --state DIR     Nimbus, supervisors and the shared state in one process
+//!   stormd nimbus                Nimbus alone, over the embedded state
+//!   stormd supervisor            one supervisor, where several processes share the state
+//!   stormd launch -- PROGRAM …   makes a session and becomes a program; supervisors use it
+//!   stormd version [--json]
+//! ```
+//!
+//! **Invariants.** Data goes to standard output, everything else to standard error or to log files.
+//! Exit code 0 is done, 1 is could not, 2 is wrong arguments. SIGTERM and SIGINT end a daemon
+//! gracefully, a second one at once.
+
+mod args;
+mod error;
+mod local;
+mod nimbus;
+mod signals;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Args, Command, PROGRAM};
+use error::Error;
+
+fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return args::explain(&error),
+    };
+    match run(args.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Where nobody reads, nobody misses the line.
+            let _ = writeln!(io::stderr(), "{PROGRAM}: {error}");
+            if let Some(hint) = error.hint() {
+                let _ = writeln!(io::stderr(), "\nhint: {hint}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), Error> {
+    match command {
+        Command::Local { state } => local::run(&state),
+        Command::Nimbus { daemon } => nimbus::run(&daemon),
+        Command::Supervisor { .. } => Err(Error::NoSharedState),
+        Command::Launch { program, args } => {
+            let source = storm_runtime::process::become_program(&program, &args);
+            Err(Error::Launch { program, source })
+        }
+        Command::Version { json } => {
+            let version = env!("CARGO_PKG_VERSION");
+            let text = match json {
+                true => serde_json::json!({ "version": version }).to_string(),
+                false => format!("{PROGRAM} {version}"),
+            };
+            writeln!(io::stdout(), "{text}").map_err(|source| Error::Output { source })
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! The daemons from the outside: the real `stormd`, real worker processes, Thrift and signals.
+//!
+//! Each test has a cluster in a folder of its own; whatever happens, nothing of it is left running.
+
+mod cluster;
+mod topology;
+
+use std::fs;
+use std::net::TcpListener;
+
+use nimbus_client::thrift::{KillOptions, TNimbusSyncClient};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
+use storm_runtime::process::ProcessId;
+
+use cluster::{Cluster, archive};
+
+fn kill(process: ProcessId) {
+    let pid = Pid::from_raw(process.pid as i32).expect("a pid");
+    kill_process(pid, Signal::KILL).expect("it can be killed");
+}
+
+/// Waits until a topology has that many workers, all known to their supervisors.
+#[track_caller]
+fn running(cluster: &Cluster, id: &str, count: usize) -> Vec<ProcessId> {
+    cluster.eventually("all workers run", || {
+        let workers = cluster.workers(id);
+        (workers.len() == count).then_some(workers)
+    })
+}
+
+#[test]
+fn a_topology_runs_on_two_supervisors_and_a_killed_worker_is_started_again() {
+    let cluster = Cluster::start(2);
+    let id = cluster.submit("words", 2, &archive("", |_| {}));
+    let before = running(&cluster, &id, 2);
+    cluster.eventually("each supervisor has one worker", || {
+        (cluster.used().iter().map(Vec::len).collect::<Vec<_>>() == [1, 1]).then_some(())
+    });
+    kill(before[0]);
+    let after = cluster.eventually("another worker runs in its place", || {
+        let workers = cluster.workers(&id);
+        (workers.len() == 2 && !workers.contains(&before[0])).then_some(workers)
+    });
+    assert!(after.contains(&before[1]), "the other worker goes on");
+    let error = cluster.eventually("the end is told as an error of the topology", || {
+        let info = cluster.nimbus().get_topology_info(id.clone()).expect("it is there");
+        info.errors.into_values().flatten().next()
+    });
+    assert!(error.error.contains("was ended by signal 9"), "{}", error.error);
+}
+
+#[test]
+fn workers_outlive_a_killed_daemon_and_the_next_one_adopts_them() {
+    let mut cluster = Cluster::start(2);
+    let id = cluster.submit("words", 2, &archive("", |_| {}));
+    let before = running(&cluster, &id, 2);
+    cluster.kill_daemon();
+    assert_eq!(cluster.workers(&id), before, "they go on without it");
+    cluster.start_daemon();
+    cluster.eventually("both are adopted", || {
+        (cluster.used().iter().map(Vec::len).sum::<usize>() == 2).then_some(())
+    });
+    // The one that is adopted is watched as the one that was launched.
+    kill(before[1]);
+    cluster.eventually("another worker runs in its place", || {
+        let workers = cluster.workers(&id);
+        (workers.len() == 2 && workers.contains(&before[0]) && !workers.contains(&before[1]))
+            .then_some(())
+    });
+}
+
+#[test]
+fn a_killed_topology_leaves_neither_processes_nor_files() {
+    let cluster = Cluster::start(1);
+    let id = cluster.submit("words", 1, &archive("", |_| {}));
+    running(&cluster, &id, 1);
+    let options = KillOptions::new(0);
+    cluster.nimbus().kill_topology_with_opts("words".to_owned(), options).expect("it is killed");
+    cluster.eventually("its worker is gone", || cluster.workers(&id).is_empty().then_some(()));
+    let files = cluster.path().join("supervisor-0/supervisor/stormdist").join(&id);
+    cluster.eventually("its files are gone", || (!files.exists()).then_some(()));
+    cluster.eventually("its slot is free", || cluster.used()[0].is_empty().then_some(()));
+}
+
+#[test]
+fn a_worker_that_dies_at_its_start_is_told_with_its_last_words() {
+    let cluster = Cluster::start(1);
+    let id = cluster.submit("words", 1, &archive("crash", |_| {}));
+    let error = cluster.eventually("an error of the topology is told", || {
+        let info = cluster.nimbus().get_topology_info(id.clone()).expect("it is there");
+        info.errors.into_values().flatten().next()
+    });
+    assert!(error.error.contains("ended with exit code 3"), "{}", error.error);
+    assert!(error.error.contains("there is no table of words"), "{}", error.error);
+}
+
+#[test]
+fn a_binary_for_another_machine_is_refused_by_the_names_of_both() {
+    const MACHINE_AT: usize = 18;
+    let other = if cfg!(target_arch = "aarch64") { 62_u16 } else { 183 };
+    let cluster = Cluster::start(1);
+    let foreign = archive("", |binary| {
+        binary[MACHINE_AT..MACHINE_AT + 2].copy_from_slice(&other.to_ne_bytes());
+    });
+    let id = cluster.submit("words", 1, &foreign);
+    let error = cluster.eventually("an error of the topology is told", || {
+        let info = cluster.nimbus().get_topology_info(id.clone()).expect("it is there");
+        info.errors.into_values().flatten().next()
+    });
+    assert!(error.error.contains("topology was built for "), "{}", error.error);
+    assert!(cluster.workers(&id).is_empty());
+}
+
+#[test]
+fn a_cluster_that_is_stopped_with_its_workers_leaves_none_and_starts_them_again() {
+    let mut cluster = Cluster::start(1);
+    let id = cluster.submit("words", 1, &archive("", |_| {}));
+    running(&cluster, &id, 1);
+    cluster.stop();
+    assert!(cluster.workers(&id).is_empty());
+    assert!(!cluster.path().join("daemon.json").exists());
+    cluster.start_daemon();
+    running(&cluster, &id, 1);
+}
+
+#[test]
+fn supervisors_are_added_and_taken_away_while_the_cluster_runs() {
+    let cluster = Cluster::start(1);
+    for count in [3, 1] {
+        let answer = cluster.ask(&json!({"do": "scale", "supervisors": count}));
+        assert_eq!(answer["ok"], true, "{answer}");
+        cluster.eventually("Nimbus knows them", || {
+            let known = cluster.nimbus().get_cluster_info().expect("it answers").supervisors;
+            (known.len() == count).then_some(())
+        });
+    }
+    let kept = fs::read_to_string(cluster.path().join("wanted.json")).expect("it is kept");
+    assert!(kept.contains("\"supervisors\": 1"), "{kept}");
+}
+
+#[test]
+fn a_second_daemon_and_a_port_in_use_are_refused_with_what_to_do() {
+    let cluster = Cluster::start(1);
+    let refused = cluster.refused();
+    assert_eq!(refused.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(told.starts_with("stormd: another daemon runs the cluster in "), "{told}");
+    assert!(told.contains("\nhint: "), "{told}");
+    drop(cluster);
+
+    let cluster = Cluster::prepare(1);
+    let _holder = TcpListener::bind(("127.0.0.1", cluster.nimbus_port)).expect("it is free");
+    let refused = cluster.refused();
+    assert_eq!(refused.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    let by = format!(
+        "port {}, wanted for Nimbus, is in use by process {}",
+        cluster.nimbus_port,
+        std::process::id()
+    );
+    assert!(told.contains(&by), "{told}");
+}
