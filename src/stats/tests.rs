@@ -1,6 +1,5 @@
 //! Hours of counting in milliseconds.
 
-use nimbus_client::thrift::{ExecutorSpecificStats, GlobalStreamId};
 use proptest::prelude::*;
 
 use super::*;
@@ -69,67 +68,6 @@ fn names_of_windows_are_storms_and_an_unknown_one_is_the_whole_time() {
     assert_eq!(Window::ALL.map(Window::name), ["600", "10800", "86400", ":all-time"]);
     assert_eq!(Window::named("10800"), Window::ThreeHours);
     assert_eq!(Window::named("60"), Window::AllTime);
-}
-
-#[test]
-fn heartbeats_carry_counts_and_averages_by_window_and_stream() {
-    let from = InputStream { component: "src".into(), stream: "side".into() };
-    let mut statistics = Statistics::new(at(0));
-    let slow = Totals::from([
-        (Counted::Emitted("out".into()), 3),
-        (Counted::Transferred("out".into()), 6),
-        (Counted::Executed(from.clone()), 10),
-        (Counted::ExecuteNs(from.clone()), 10 * 4_000_000),
-        (Counted::Acked(from.clone()), 5),
-        (Counted::ProcessNs(from.clone()), 5 * 8_000_000),
-        (Counted::Failed(from.clone()), 0),
-    ]);
-    statistics.sample(at(40), slow.clone());
-    statistics.sample(at(900), slow.clone());
-    let mut then = slow;
-    *then.get_mut(&Counted::Executed(from.clone())).unwrap() += 10;
-    *then.get_mut(&Counted::ExecuteNs(from.clone())).unwrap() += 10 * 2_000_000;
-    statistics.sample(at(1_000), then);
-
-    let stats = executor_stats(&statistics, false);
-    assert_eq!(stats.emitted[":all-time"]["out"], 3);
-    assert_eq!(stats.emitted["600"]["out"], 0);
-    assert_eq!(stats.transferred["10800"]["out"], 6);
-    assert_eq!(stats.rate.0, 1.0);
-    let ExecutorSpecificStats::Bolt(bolt) = stats.specific else { panic!("a bolt") };
-    let from = GlobalStreamId::from(&from);
-    assert_eq!(bolt.executed["600"][&from], 10);
-    assert_eq!(bolt.execute_ms_avg["600"][&from].0, 2.0);
-    assert_eq!(bolt.execute_ms_avg[":all-time"][&from].0, 3.0);
-    assert_eq!(bolt.process_ms_avg["600"][&from].0, 0.0);
-    assert_eq!(bolt.process_ms_avg[":all-time"][&from].0, 8.0);
-    assert!(bolt.failed.is_empty(), "what was never counted is left out");
-}
-
-#[test]
-fn a_spout_that_has_done_nothing_yet_has_no_windows() {
-    let stats = executor_stats(&Statistics::new(at(0)), true);
-    assert!(stats.emitted.is_empty() && stats.transferred.is_empty());
-    let ExecutorSpecificStats::Spout(spout) = stats.specific else { panic!("a spout") };
-    assert!(spout.acked.is_empty() && spout.complete_ms_avg.is_empty());
-}
-
-#[test]
-fn a_spouts_latency_is_averaged_over_completed_messages() {
-    let stream = StreamId::default;
-    let mut statistics = Statistics::new(at(0));
-    let totals = Totals::from([
-        (Counted::Completed(stream()), 4),
-        (Counted::CompleteNs(stream()), 10_000_000),
-        (Counted::Lost(stream()), 1),
-    ]);
-    statistics.sample(at(1), totals);
-    let ExecutorSpecificStats::Spout(spout) = executor_stats(&statistics, true).specific else {
-        panic!("a spout")
-    };
-    assert_eq!(spout.acked["86400"]["default"], 4);
-    assert_eq!(spout.failed["86400"]["default"], 1);
-    assert_eq!(spout.complete_ms_avg["86400"]["default"].0, 2.5);
 }
 
 proptest! {
