@@ -17,11 +17,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use nimbus_client::TopologyId;
+use nimbus_client::client::ClientError;
 use nimbus_client::wire::gunzip;
 use serde_json::{Map, Value};
 
 use super::layout::{CODE, CONF, JAR, Layout, RESOURCES};
-use super::nimbus::{Nimbus, NimbusError};
+use super::settings::NimbusAccess;
 use crate::archive::{ArchiveError, Binary, BinaryError, Caps, RuntimeManifest, unpack_resources};
 use crate::process::boot_id;
 
@@ -39,7 +40,7 @@ pub enum LocalizeError {
         /// The blob.
         key: String,
         /// What went wrong.
-        source: NimbusError,
+        source: ClientError,
     },
     /// A file cannot be written here.
     #[error("cannot write {path}: {source}", path = path.display())]
@@ -82,12 +83,12 @@ pub(super) struct Localized {
 #[derive(Clone, Debug)]
 pub(super) struct Localizer {
     layout: Layout,
-    nimbus: Nimbus,
+    nimbus: NimbusAccess,
     caps: Caps,
 }
 
 impl Localizer {
-    pub fn new(layout: Layout, nimbus: Nimbus) -> Self {
+    pub fn new(layout: Layout, nimbus: NimbusAccess) -> Self {
         Self { layout, nimbus, caps: Caps::default() }
     }
 
@@ -113,19 +114,15 @@ impl Localizer {
         let staged = self.layout.downloads().join(id.to_string());
         let _ = fs::remove_dir_all(&staged);
         fs::create_dir_all(&staged).map_err(writing(&staged))?;
-        let mut connection = self
-            .nimbus
-            .connect()
-            .map_err(|source| LocalizeError::Download { key: id.to_string(), source })?;
+        let mut nimbus = self.nimbus.client();
         for name in [CODE, CONF, JAR] {
             let key = format!("{id}-{name}");
             let path = staged.join(name);
-            let file = fs::File::create(&path).map_err(writing(&path))?;
-            let downloaded = connection.download(&key, &file);
-            let version = match downloaded {
-                Ok(version) => version.map_err(writing(&path))?,
+            let mut file = fs::File::create(&path).map_err(writing(&path))?;
+            let version = match nimbus.read_blob(&key, &mut file, &mut |_| ()) {
+                Ok(version) => version,
                 // Topologies without a binary may have no archive.
-                Err(source) if name == JAR && is_missing(&source) => {
+                Err(ClientError::KeyNotFound { .. }) if name == JAR => {
                     let _ = fs::remove_file(&path);
                     continue;
                 }
@@ -201,11 +198,6 @@ fn read_conf(path: &Path) -> Result<Map<String, Value>, LocalizeError> {
     let bytes = fs::read(path).map_err(writing(path))?;
     let text = gunzip(&bytes, CONF_LIMIT_BYTES).unwrap_or(bytes);
     serde_json::from_slice(&text).map_err(LocalizeError::Conf)
-}
-
-fn is_missing(error: &NimbusError) -> bool {
-    let NimbusError::Call { source: thrift::Error::User(source), .. } = error else { return false };
-    source.downcast_ref::<nimbus_client::thrift::KeyNotFoundException>().is_some()
 }
 
 fn writing(path: &Path) -> impl FnOnce(io::Error) -> LocalizeError {

@@ -20,7 +20,6 @@ mod gate;
 mod layout;
 mod local_state;
 mod localizer;
-mod nimbus;
 mod settings;
 pub mod slot;
 mod slots;
@@ -31,6 +30,5 @@ mod workers;
 
 pub use local_state::LocalStateError;
 pub use localizer::LocalizeError;
-pub use nimbus::NimbusError;
 pub use start::{Supervisor, SupervisorError, SupervisorHandle, SupervisorView};
 pub use workers::{LaunchError, Programs};

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use nimbus_client::client::{Address, ClientOptions, NimbusClient};
 use nimbus_client::conf::{ConfErrors, Reader, keys};
 use serde_json::{Map, Value};
 
@@ -12,6 +13,9 @@ const MEMORY_RESOURCE: &str = "memory.mb";
 /// The names that Storm's Nimbus gives to these two.
 const CPU_CAPACITY: &str = "supervisor.cpu.capacity";
 const MEMORY_CAPACITY: &str = "supervisor.memory.capacity.mb";
+
+/// Longest that an answer of Nimbus is waited for.
+const CALL_LIMIT: Duration = Duration::from_secs(20);
 
 /// A supervisor's part of the conf, checked.
 #[derive(Clone, Debug)]
@@ -29,8 +33,7 @@ pub(super) struct Settings {
     pub worker_timeout: Duration,
     /// Most that a topology may ask for instead of `worker_timeout`.
     pub worker_timeout_limit: Duration,
-    pub nimbus_seeds: Vec<String>,
-    pub nimbus_port: u16,
+    pub nimbus: NimbusAccess,
     pub root: String,
     pub resources: Vec<(String, f64)>,
 }
@@ -53,13 +56,43 @@ impl Settings {
             start_timeout: reader.span(&keys::SUPERVISOR_WORKER_START_TIMEOUT),
             worker_timeout: reader.span(&keys::SUPERVISOR_WORKER_TIMEOUT),
             worker_timeout_limit: reader.span(&keys::WORKER_MAX_TIMEOUT),
-            nimbus_seeds: reader.texts_if_set(&keys::NIMBUS_SEEDS).unwrap_or_default(),
-            nimbus_port: reader.port(&keys::NIMBUS_THRIFT_PORT),
+            nimbus: NimbusAccess::read(&mut reader),
             root: reader.text(&keys::ZOOKEEPER_ROOT),
             resources: resources(&mut reader),
         };
         let errors = reader.into_errors();
         if errors.is_empty() { Ok(settings) } else { Err(ConfErrors(errors)) }
+    }
+}
+
+/// How Nimbus is reached. Calls are not repeated by the client: whoever calls has something better
+/// to do meanwhile, and knows when it is time again.
+#[derive(Clone, Debug)]
+pub(super) struct NimbusAccess {
+    seeds: Vec<Address>,
+    options: ClientOptions,
+}
+
+impl NimbusAccess {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        let port = reader.port(&keys::NIMBUS_THRIFT_PORT);
+        let seeds = reader.texts_if_set(&keys::NIMBUS_SEEDS).unwrap_or_default();
+        let mut addresses = Vec::new();
+        for seed in seeds {
+            match Address::parse(&seed, port) {
+                Ok(address) => addresses.push(address),
+                Err(error) => reader.contradiction(&keys::NIMBUS_SEEDS, error.to_string()),
+            }
+        }
+        let options = ClientOptions::from_conf(reader).without_retries();
+        // Storm's own timeout is ten minutes, which nobody should wait for here.
+        let call = options.call.min(CALL_LIMIT);
+        Self { seeds: addresses, options: ClientOptions { call, total: call * 2, ..options } }
+    }
+
+    /// A client, not connected yet.
+    pub fn client(&self) -> NimbusClient {
+        NimbusClient::new(self.seeds.clone(), self.options.clone())
     }
 }
 

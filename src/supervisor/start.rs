@@ -19,7 +19,6 @@ use super::gate::{Gate, Handler};
 use super::layout::Layout;
 use super::local_state::{LocalState, LocalStateError};
 use super::localizer::Localizer;
-use super::nimbus::Nimbus;
 use super::settings::Settings;
 use super::slot::{Slot, Timeouts};
 use super::slots::{Driver, Files, News, Place};
@@ -129,7 +128,6 @@ impl Supervisor {
         let used = Arc::new(Mutex::new(BTreeSet::new()));
         let registered = Arc::new(AtomicBool::new(false));
         let (news, told) = mpsc::channel(NEWS_ROOM);
-        let nimbus = Nimbus::new(settings.nimbus_seeds.clone(), settings.nimbus_port);
         let timeouts = timeouts(&settings);
         let place = |port: &u16| (*port, Place::new(Slot::new(timeouts)));
         let mut driver = Driver {
@@ -139,7 +137,7 @@ impl Supervisor {
                 supervisor_id: id.clone(),
                 thrift_port: settings.thrift_port,
             },
-            localizer: Localizer::new(layout, nimbus.clone()),
+            localizer: Localizer::new(layout, settings.nimbus.clone()),
             state,
             board: board.clone(),
             bell: bell.clone(),
@@ -182,7 +180,7 @@ impl Supervisor {
             threads: vec![],
             runtime: Some(runtime),
         };
-        handle.spawn_threads(&self, &settings, nimbus)?;
+        handle.spawn_threads(&self, &settings)?;
         tracing::info!(id = handle.id, port = thrift_port, slots = ?handle.slots, "started the supervisor");
         Ok(handle)
     }
@@ -261,7 +259,6 @@ impl SupervisorHandle {
         &mut self,
         supervisor: &Supervisor,
         settings: &Settings,
-        nimbus: Nimbus,
     ) -> Result<(), SupervisorError> {
         let watch = StateWatch {
             backend: supervisor.backend.clone(),
@@ -278,7 +275,8 @@ impl SupervisorHandle {
         let named = || thread::Builder::new().name(supervisor.name.clone());
         self.threads.push(named().spawn(move || watch.run())?);
         let (uplink, id) = (self.uplink.clone(), self.id.clone());
-        self.threads.push(named().spawn(move || uplink.run(&id, &nimbus))?);
+        let nimbus = settings.nimbus.client();
+        self.threads.push(named().spawn(move || uplink.run(&id, nimbus))?);
         Ok(())
     }
 

@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
+use nimbus_client::client::{ClientError, NimbusClient, NimbusMethods, SupervisorGateMethods};
 use nimbus_client::native::WorkerReport;
-use nimbus_client::thrift::SupervisorWorkerHeartbeat;
-
-use super::nimbus::{Connection, Nimbus, NimbusError};
+use nimbus_client::thrift::{SupervisorWorkerHeartbeat, SupervisorWorkerHeartbeats};
+use nimbus_client::wire::ApplicationErrorKind;
 
 /// Reports that arrive within this time of the first one travel together.
 const GATHER: Duration = Duration::from_millis(500);
@@ -62,20 +62,18 @@ impl Uplink {
     }
 
     /// Sends until it is closed.
-    pub fn run(&self, supervisor_id: &str, nimbus: &Nimbus) {
-        let mut connection = None;
+    pub fn run(&self, supervisor_id: &str, mut nimbus: NimbusClient) {
         let mut is_failing = false;
         loop {
             let (reports, is_closed) = self.take();
             if !reports.is_empty() {
-                match send(&mut connection, nimbus, supervisor_id, &reports) {
+                match send(&mut nimbus, supervisor_id, &reports) {
                     Ok(()) if is_failing => {
                         tracing::info!("Nimbus takes reports again");
                         is_failing = false;
                     }
                     Ok(()) => {}
                     Err(error) => {
-                        connection = None;
                         if !is_failing {
                             tracing::warn!("workers' reports wait: {error}");
                             is_failing = true;
@@ -133,23 +131,23 @@ fn joined(mut before: WorkerReport, mut newer: WorkerReport) -> WorkerReport {
     WorkerReport { errors: before.errors, histograms: before.histograms, ..newer }
 }
 
+/// Both calls may be repeated after a failure: what is counted twice then is the same interval of
+/// latencies, which is better than none.
 fn send(
-    connection: &mut Option<Connection>,
-    nimbus: &Nimbus,
+    nimbus: &mut NimbusClient,
     supervisor_id: &str,
     reports: &BTreeMap<String, WorkerReport>,
-) -> Result<(), NimbusError> {
-    if !connection.as_ref().is_some_and(Connection::is_open) {
-        *connection = Some(nimbus.connect()?);
-    }
-    let connection = connection.as_mut().expect("just made");
-    let all = reports.values().cloned().collect();
-    match connection.report(supervisor_id, all) {
+) -> Result<(), ClientError> {
+    let all: Vec<WorkerReport> = reports.values().cloned().collect();
+    let told = nimbus.call(|nimbus| nimbus.report_workers(supervisor_id.to_owned(), all.clone()));
+    match told {
         // A stock Nimbus is told what it understands.
-        Err(error) if !error.is_unknown_method() => return Err(error),
-        _ => {}
+        Err(ClientError::Server { kind: ApplicationErrorKind::UnknownMethod, .. }) | Ok(()) => {}
+        Err(error) => return Err(error),
     }
-    connection.heartbeat(supervisor_id, reports.values().filter_map(beat).collect())
+    let beats: Vec<_> = reports.values().filter_map(beat).collect();
+    let beats = SupervisorWorkerHeartbeats::new(supervisor_id.to_owned(), beats);
+    nimbus.call(|nimbus| nimbus.send_supervisor_worker_heartbeats(beats.clone()))
 }
 
 /// A report as Storm's heartbeat; none for the last words of a worker that is gone.

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Cursor, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -11,13 +11,11 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
-use nimbus_client::thrift::{NimbusSyncClient, TNimbusSyncClient};
+use nimbus_client::client::{Address, ClientOptions, NimbusClient, NimbusMethods};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use storm_runtime::clock::Clock;
 use storm_runtime::process::{ProcessId, find_by_arguments};
-use thrift::protocol::{TBinaryInputProtocol, TBinaryOutputProtocol};
-use thrift::transport::{TFramedReadTransport, TFramedWriteTransport, TIoChannel, TTcpChannel};
 
 use crate::topology;
 
@@ -111,30 +109,32 @@ impl Cluster {
         serde_json::from_str(&line).expect("it answers JSON")
     }
 
-    pub fn nimbus(&self) -> impl TNimbusSyncClient + use<> {
-        let stream = TcpStream::connect(("127.0.0.1", self.nimbus_port)).expect("Nimbus listens");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-        let (input, output) = TTcpChannel::with_stream(stream).split().expect("a channel");
-        NimbusSyncClient::new(
-            TBinaryInputProtocol::new(TFramedReadTransport::new(input), true),
-            TBinaryOutputProtocol::new(TFramedWriteTransport::new(output), true),
-        )
+    pub fn nimbus(&self) -> NimbusClient {
+        let seeds = vec![Address::new("127.0.0.1", self.nimbus_port)];
+        NimbusClient::new(seeds, ClientOptions::default())
     }
 
     /// Submits the scripted topology and answers its id.
     pub fn submit(&self, name: &str, workers: u16, archive: &[u8]) -> String {
         let mut nimbus = self.nimbus();
-        let location = nimbus.begin_file_upload().expect("an upload begins");
-        for chunk in archive.chunks(256 << 10) {
-            nimbus.upload_chunk(location.clone(), chunk.to_vec()).expect("a chunk is taken");
-        }
-        nimbus.finish_file_upload(location.clone()).expect("the upload ends");
+        let location = nimbus
+            .upload_file(&mut Cursor::new(archive), &mut |_| ())
+            .expect("the archive is uploaded");
         let conf = json!({ "topology.workers": workers, "topology.message.timeout.secs": 1 });
         nimbus
-            .submit_topology(name.to_owned(), location, conf.to_string(), topology::words())
+            .call(|nimbus| {
+                let (name, location) = (name.to_owned(), location.clone());
+                nimbus.submit_topology(name, location, conf.to_string(), topology::words())
+            })
             .expect("it is submitted");
-        let all = nimbus.get_topology_summaries().expect("topologies are listed");
-        all.into_iter().find(|one| one.name == name).expect("it is listed").id
+        nimbus.topology(name).expect("it can be asked for").expect("it is listed").id
+    }
+
+    /// The newest error of a topology.
+    pub fn error(&self, id: &str) -> Option<String> {
+        let info = self.nimbus().call(|nimbus| nimbus.get_topology_info(id.to_owned()));
+        let errors = info.expect("it is there").errors.into_values().flatten();
+        errors.map(|error| error.error).next()
     }
 
     /// Processes of a topology's workers.

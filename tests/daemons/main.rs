@@ -8,7 +8,6 @@ mod topology;
 use std::fs;
 use std::net::TcpListener;
 
-use nimbus_client::thrift::{KillOptions, TNimbusSyncClient};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use storm_runtime::process::ProcessId;
@@ -43,11 +42,9 @@ fn a_topology_runs_on_two_supervisors_and_a_killed_worker_is_started_again() {
         (workers.len() == 2 && !workers.contains(&before[0])).then_some(workers)
     });
     assert!(after.contains(&before[1]), "the other worker goes on");
-    let error = cluster.eventually("the end is told as an error of the topology", || {
-        let info = cluster.nimbus().get_topology_info(id.clone()).expect("it is there");
-        info.errors.into_values().flatten().next()
-    });
-    assert!(error.error.contains("was ended by signal 9"), "{}", error.error);
+    let error =
+        cluster.eventually("the end is told as an error of the topology", || cluster.error(&id));
+    assert!(error.contains("was ended by signal 9"), "{error}");
 }
 
 #[test]
@@ -71,12 +68,37 @@ fn workers_outlive_a_killed_daemon_and_the_next_one_adopts_them() {
 }
 
 #[test]
+fn a_daemon_that_is_killed_at_any_step_of_a_launch_ends_up_with_one_worker() {
+    let mut cluster = Cluster::start(1);
+    let archive = archive("", |_| {});
+    for step in ["supervisor/tmp", "supervisor/stormdist", "workers"] {
+        let name = step.replace('/', "-");
+        let id = cluster.submit(&name, 1, &archive);
+        let folder = cluster.path().join("supervisor-0").join(step);
+        // As far as this, or a little further.
+        cluster.eventually("it has come that far", || {
+            let mut entries = fs::read_dir(&folder).ok()?;
+            entries.next().is_some().then_some(())
+        });
+        cluster.kill_daemon();
+        cluster.start_daemon();
+        cluster.eventually("its slot is used", || (cluster.used()[0].len() == 1).then_some(()));
+        let workers = running(&cluster, &id, 1);
+        cluster.kill_daemon();
+        assert_eq!(cluster.workers(&id), workers);
+        cluster.start_daemon();
+        cluster.nimbus().kill(&name, Some(0)).expect("it is killed");
+        cluster.eventually("its worker is gone", || cluster.workers(&id).is_empty().then_some(()));
+        cluster.eventually("its slot is free", || cluster.used()[0].is_empty().then_some(()));
+    }
+}
+
+#[test]
 fn a_killed_topology_leaves_neither_processes_nor_files() {
     let cluster = Cluster::start(1);
     let id = cluster.submit("words", 1, &archive("", |_| {}));
     running(&cluster, &id, 1);
-    let options = KillOptions::new(0);
-    cluster.nimbus().kill_topology_with_opts("words".to_owned(), options).expect("it is killed");
+    cluster.nimbus().kill("words", Some(0)).expect("it is killed");
     cluster.eventually("its worker is gone", || cluster.workers(&id).is_empty().then_some(()));
     let files = cluster.path().join("supervisor-0/supervisor/stormdist").join(&id);
     cluster.eventually("its files are gone", || (!files.exists()).then_some(()));
@@ -87,12 +109,9 @@ fn a_killed_topology_leaves_neither_processes_nor_files() {
 fn a_worker_that_dies_at_its_start_is_told_with_its_last_words() {
     let cluster = Cluster::start(1);
     let id = cluster.submit("words", 1, &archive("crash", |_| {}));
-    let error = cluster.eventually("an error of the topology is told", || {
-        let info = cluster.nimbus().get_topology_info(id.clone()).expect("it is there");
-        info.errors.into_values().flatten().next()
-    });
-    assert!(error.error.contains("ended with exit code 3"), "{}", error.error);
-    assert!(error.error.contains("there is no table of words"), "{}", error.error);
+    let error = cluster.eventually("an error of the topology is told", || cluster.error(&id));
+    assert!(error.contains("ended with exit code 3"), "{error}");
+    assert!(error.contains("there is no table of words"), "{error}");
 }
 
 #[test]
@@ -104,11 +123,8 @@ fn a_binary_for_another_machine_is_refused_by_the_names_of_both() {
         binary[MACHINE_AT..MACHINE_AT + 2].copy_from_slice(&other.to_ne_bytes());
     });
     let id = cluster.submit("words", 1, &foreign);
-    let error = cluster.eventually("an error of the topology is told", || {
-        let info = cluster.nimbus().get_topology_info(id.clone()).expect("it is there");
-        info.errors.into_values().flatten().next()
-    });
-    assert!(error.error.contains("topology was built for "), "{}", error.error);
+    let error = cluster.eventually("an error of the topology is told", || cluster.error(&id));
+    assert!(error.contains("topology was built for "), "{error}");
     assert!(cluster.workers(&id).is_empty());
 }
 
@@ -131,7 +147,7 @@ fn supervisors_are_added_and_taken_away_while_the_cluster_runs() {
         let answer = cluster.ask(&json!({"do": "scale", "supervisors": count}));
         assert_eq!(answer["ok"], true, "{answer}");
         cluster.eventually("Nimbus knows them", || {
-            let known = cluster.nimbus().get_cluster_info().expect("it answers").supervisors;
+            let known = cluster.nimbus().cluster().expect("it answers").supervisors;
             (known.len() == count).then_some(())
         });
     }

@@ -5,20 +5,18 @@
 //! exit code of 3 and a last word.
 
 use std::collections::BTreeMap;
-use std::net::TcpStream;
 use std::process::ExitCode;
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
-use nimbus_client::native::{
-    TWorkerGateSyncClient, WorkerGateSyncClient, WorkerOrders, WorkerReport,
+use nimbus_client::client::{
+    Address, ClientError, ClientOptions, SupervisorClient, WorkerGateMethods,
 };
+use nimbus_client::native::WorkerReport;
 use nimbus_client::thrift::{
     Assignment, BoltStats, ClusterWorkerHeartbeat, ExecutorInfo, ExecutorSpecificStats,
-    ExecutorStats, NotAliveException,
+    ExecutorStats,
 };
-use thrift::protocol::{TBinaryInputProtocol, TBinaryOutputProtocol};
-use thrift::transport::{TFramedReadTransport, TFramedWriteTransport, TIoChannel, TTcpChannel};
 
 /// Between two reports.
 const PERIOD_MS: i32 = 100;
@@ -48,12 +46,13 @@ fn main() -> ExitCode {
         port: port.parse().expect("a port"),
         id: id.clone(),
     };
-    let mut seen = 0;
+    let address = Address::new("127.0.0.1", thrift_port.parse().expect("a port"));
+    let mut gate = SupervisorClient::new(address, ClientOptions::default().without_retries());
     loop {
-        match worker.serve(thrift_port, &mut seen) {
-            Ok(()) => return ExitCode::SUCCESS,
+        match worker.serve(&mut gate) {
+            Err(ClientError::NotAlive { .. }) => return ExitCode::SUCCESS,
             // The supervisor is away; it may come back.
-            Err(_) => pause(),
+            _ => pause(),
         }
     }
 }
@@ -65,25 +64,15 @@ fn pause() {
 }
 
 impl Worker {
-    /// Reports and takes orders until there is nothing to do here.
-    fn serve(&self, thrift_port: &str, seen: &mut i64) -> thrift::Result<()> {
-        let stream = TcpStream::connect(format!("127.0.0.1:{thrift_port}"))?;
-        let (input, output) = TTcpChannel::with_stream(stream).split()?;
-        let mut gate = WorkerGateSyncClient::new(
-            TBinaryInputProtocol::new(TFramedReadTransport::new(input), true),
-            TBinaryOutputProtocol::new(TFramedWriteTransport::new(output), true),
-        );
+    /// Reports and takes orders until that fails.
+    fn serve(&self, gate: &mut SupervisorClient) -> Result<(), ClientError> {
+        let mut seen = 0;
         loop {
-            let orders = gate.orders(self.topology.clone(), self.port, *seen, PERIOD_MS);
-            let executors = match orders {
-                Ok(WorkerOrders { version, assignment, .. }) => {
-                    *seen = version;
-                    self.executors(assignment.as_ref())
-                }
-                Err(thrift::Error::User(error)) if error.is::<NotAliveException>() => return Ok(()),
-                Err(error) => return Err(error),
-            };
-            gate.report(self.report(&executors))?;
+            let orders =
+                gate.call(|gate| gate.orders(self.topology.clone(), self.port, seen, PERIOD_MS))?;
+            seen = orders.version;
+            let executors = self.executors(orders.assignment.as_ref());
+            gate.call(|gate| gate.report(self.report(&executors)))?;
         }
     }
 
