@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use serde_json::Value as Json;
 use crate::clock::{Clock, Time};
 use crate::conf::TopologyConf;
 use crate::id::{ComponentId, ExecutorId, StreamId, TaskId};
+use crate::metrics::{LatencyMetric, Metric, Metrics};
 use crate::queue::Unparker;
 use crate::tuple::Fields;
 
@@ -176,6 +177,12 @@ impl TaskContext {
     pub fn metric(&self, name: &str) -> Metric {
         self.0.metrics.metric(&self.0.component, name)
     }
+
+    /// The component's latencies of that name, which start empty; tasks of one component share
+    /// them.
+    pub fn latencies(&self, name: &str) -> LatencyMetric {
+        self.0.metrics.latencies(&self.0.component, name)
+    }
 }
 
 impl fmt::Debug for TaskContext {
@@ -242,44 +249,6 @@ impl Waker {
     }
 }
 
-/// The metrics that components keep for themselves, by component and name.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Metrics(Arc<Mutex<BTreeMap<(ComponentId, String), Metric>>>);
-
-/// One metric of a component: a number that its tasks count up or set.
-#[derive(Clone, Debug, Default)]
-pub struct Metric(Arc<AtomicI64>);
-
-impl Metrics {
-    pub fn metric(&self, component: &ComponentId, name: &str) -> Metric {
-        let mut metrics = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        metrics.entry((component.clone(), name.to_owned())).or_default().clone()
-    }
-
-    /// All metrics and their values now.
-    pub fn read(&self) -> BTreeMap<(ComponentId, String), i64> {
-        let metrics = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        metrics.iter().map(|(key, metric)| (key.clone(), metric.get())).collect()
-    }
-}
-
-impl Metric {
-    /// Adds to the metric.
-    pub fn add(&self, amount: i64) {
-        self.0.fetch_add(amount, Ordering::Relaxed);
-    }
-
-    /// Sets the metric.
-    pub fn set(&self, value: i64) {
-        self.0.store(value, Ordering::Relaxed);
-    }
-
-    /// The metric's value.
-    pub fn get(&self) -> i64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
 /// One error of a component, as it was reported.
 #[derive(Debug, Clone)]
 pub struct ReportedError {
@@ -308,6 +277,8 @@ struct ErrorLogState {
     kept: std::collections::VecDeque<ReportedError>,
     component_to_interval: BTreeMap<ComponentId, (Time, usize)>,
     throttled: u64,
+    /// Those that were dropped since among them.
+    kept_in_all: u64,
 }
 
 impl ErrorLog {
@@ -335,6 +306,7 @@ impl ErrorLog {
             state.kept.pop_front();
         }
         state.kept.push_back(error);
+        state.kept_in_all += 1;
         true
     }
 
@@ -342,6 +314,15 @@ impl ErrorLog {
     pub fn read(&self) -> Vec<ReportedError> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.kept.iter().cloned().collect()
+    }
+
+    /// The errors that were kept after the first `seen` ones, as far as they are still there, and
+    /// how many were kept in all.
+    pub fn read_since(&self, seen: u64) -> (Vec<ReportedError>, u64) {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let gone = state.kept_in_all - state.kept.len() as u64;
+        let skipped = seen.saturating_sub(gone) as usize;
+        (state.kept.iter().skip(skipped).cloned().collect(), state.kept_in_all)
     }
 
     /// Number of errors that were not kept.
@@ -385,15 +366,9 @@ mod tests {
             log.report(error(at_ms));
         }
         assert_eq!(log.read().len(), ErrorLog::KEPT);
-    }
-
-    #[test]
-    fn tasks_of_one_component_share_a_metric() {
-        let metrics = Metrics::default();
-        let (one, other) =
-            (metrics.metric(&"a".into(), "hits"), metrics.metric(&"a".into(), "hits"));
-        one.add(2);
-        other.add(3);
-        assert_eq!(metrics.read()[&("a".into(), "hits".to_owned())], 5);
+        let (new, kept) = log.read_since(1_999);
+        assert_eq!((new.len(), new[0].at, kept), (1, error(1_999).at, 2_000));
+        assert_eq!(log.read_since(0).0.len(), ErrorLog::KEPT);
+        assert!(log.read_since(2_000).0.is_empty());
     }
 }

@@ -23,7 +23,7 @@
 //! | floor | module | what lives there |
 //! |---|---|---|
 //! | 0 | `id`, `clock`, `text_cases` | identifiers as newtypes; the only place that reads time; tests as text |
-//! | 1 | `conf`, `counter`, `tuple`, `queue` | Storm's configuration keys parsed once; everything that is counted; tuples, values, blocks and their wire codec; rings between threads and the one place where a thread may sleep (the only `unsafe`) |
+//! | 1 | `conf`, `counter`, `tuple`, `queue`, `metrics` | Storm's configuration keys parsed once; everything that is counted; what components measure of themselves; tuples, values, blocks and their wire codec; rings between threads and the one place where a thread may sleep (the only `unsafe`) |
 //! | 1 | `logs`, `process`, `archive` | log files that rotate; processes of this machine, and what a submitted archive holds (feature `daemons`) |
 //! | 2 | `component`, `acker`, `assignment`, `stats`, `server` | what spouts and bolts share: declaration, context, errors, metrics; the XOR ledger, pure; executor → slot; statistics in Storm's windows; the Thrift server frame of the daemons |
 //! | 3 | `spout`, `bolt` | the traits that authors implement, and their collectors |
@@ -34,8 +34,9 @@
 //! | 7 | `executor` | the duty cycle of spouts, bolts and ackers, and their placement on threads |
 //! | 8 | `local`, `nimbus` | `LocalCluster` with a real or a simulated clock, and `complete_topology`; Nimbus' decisions |
 //! | 8 | `supervisor` | keeps a worker process in each assigned slot of a machine (feature `daemons`) |
-//! | 9 | `app`, `measured` | a topology binary: run and describe, by its first argument; what only the benches see |
-//! | 10 | `bin/` | `stormd`: arguments, signals, logs; the local cluster as one process (feature `daemons`) |
+//! | 9 | `worker`, `measured` | the process that runs some executors of a topology for a supervisor; what only the benches see |
+//! | 10 | `app` | a topology binary: run, describe and worker, by its first argument |
+//! | 11 | `bin/` | `stormd`: arguments, signals, logs; the local cluster as one process (feature `daemons`) |
 
 pub mod app;
 #[cfg(feature = "daemons")]
@@ -55,6 +56,7 @@ pub mod local;
 pub mod logs;
 #[doc(hidden)]
 pub mod measured;
+pub mod metrics;
 #[cfg(feature = "daemons")]
 pub mod nimbus;
 #[cfg(feature = "daemons")]
@@ -71,6 +73,7 @@ pub mod system_topology;
 pub mod topology;
 pub mod tuple;
 pub mod window;
+pub mod worker;
 
 mod acker;
 mod counter;

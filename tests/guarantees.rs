@@ -1704,7 +1704,7 @@ fn a_condition_that_does_not_come_true_in_simulated_time_is_answered_at_once() {
 
 #[test]
 fn tasks_of_a_component_share_its_metrics() {
-    struct Counting(Option<storm_runtime::component::Metric>);
+    struct Counting(Option<storm_runtime::metrics::Metric>);
     impl BasicBolt for Counting {
         fn prepare(&mut self, context: &TaskContext) -> Result {
             self.0 = Some(context.metric("seen"));

@@ -13,6 +13,7 @@ use tracing_subscriber::filter::LevelFilter;
 use super::words::parse_duration;
 use super::{App, AppError, Entry};
 use crate::conf::{Conf, ConfErrors, TopologyConf, keys, nearest};
+use crate::worker::WorkerArgs;
 
 /// How long a run drains unless said otherwise: as long as somebody waits at a terminal.
 const DEFAULT_DRAIN: &str = "5s";
@@ -21,7 +22,7 @@ const DEFAULT_DRAIN: &str = "5s";
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
 /// What may stand first.
-const COMMANDS: [&str; 4] = ["run", "describe", "list", "help"];
+const COMMANDS: [&str; 5] = ["run", "describe", "list", "worker", "help"];
 
 /// Names of arguments are prefixed, so that a topology may have fields of the same names.
 mod id {
@@ -48,6 +49,8 @@ pub(super) enum Request {
         format: Format,
     },
     List,
+    /// A supervisor wants a worker.
+    Worker(WorkerArgs),
     /// Print this text: help or version.
     Print(String),
 }
@@ -94,8 +97,10 @@ impl Request {
             Err(error) => return explain(app, program, &first, &error).map(Self::Print),
         };
         let (part, matches) = matches.subcommand().expect("clap asks for a command");
-        if part == "list" {
-            return Ok(Self::List);
+        match part {
+            "list" => return Ok(Self::List),
+            "worker" => return Ok(Self::Worker(WorkerArgs::from_matches(matches))),
+            _ => {}
         }
         let (topology, args) = matches.subcommand().expect("clap asks for a topology");
         let (topology, args) = (topology.to_owned(), args.clone());
@@ -142,6 +147,7 @@ fn command(app: &App, program: &str) -> Command {
         ))
         .subcommand_required(true)
         .subcommands([run, describe, Command::new("list").about("List the topologies")])
+        .subcommand(WorkerArgs::command())
 }
 
 fn part(name: &'static str, about: &'static str, topologies: &[Entry]) -> Command {

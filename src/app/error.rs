@@ -6,6 +6,7 @@ use crate::component::{ComponentError, error_chain};
 use crate::conf::ConfErrors;
 use crate::local::SubmitError;
 use crate::topology::TopologyErrors;
+use crate::worker::WorkerError;
 
 /// Why a program could not do what its arguments ask for.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +50,9 @@ pub enum AppError {
     /// The operating system refused to tell of signals.
     #[error("cannot listen for signals: {0}")]
     Signals(io::Error),
+    /// A worker could not run.
+    #[error("the worker ends: {0}")]
+    Worker(#[from] WorkerError),
     /// Nothing can be written.
     #[error("cannot write to standard output: {0}")]
     Output(#[from] io::Error),

@@ -4,6 +4,7 @@
 //!   hello run NAME [ARGS]        run a topology in this process
 //!   hello describe NAME [ARGS]   print its components, streams and groupings, or what is submitted
 //!   hello list                   print the topologies
+//!   hello worker …               run some executors of a submitted topology, for a supervisor
 //! ```
 //!
 //! ```text
@@ -47,6 +48,7 @@ use crate::conf::Conf;
 use crate::local::RunningTopology;
 use crate::topology::{FromArgs, GroupingFromArgs, Register, Topology, TopologyBuilder};
 use crate::tuple::codec::ObjectReader;
+use crate::worker;
 use args::{Format, Request};
 
 /// Topologies, and the components that they name, as one program.
@@ -243,6 +245,7 @@ impl App {
     fn play(&self, program: &str, args: impl Iterator<Item = OsString>) -> Result<(), AppError> {
         match Request::parse(self, program, args)? {
             Request::Print(text) => terminal::write_data(text.as_bytes())?,
+            Request::Worker(args) => worker::run(args, &self.register)?,
             Request::List => terminal::write_data(self.list("").as_bytes())?,
             Request::Describe { topology, args, conf, format } => {
                 let entry = self.known(&topology);

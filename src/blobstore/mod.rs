@@ -35,4 +35,5 @@ pub use acl::{ACCESS_ADMIN, ACCESS_ALL, ACCESS_READ, ACCESS_WRITE, AclPolicy, Ca
 pub use error::BlobError;
 pub use inbox::{InboxConf, JarInbox};
 pub use key::{BlobKey, BlobKeyError, MAX_KEY_BYTES};
+pub(crate) use session::random_name;
 pub use store::{BlobConf, BlobStore, LIST_PAGE_KEYS};

@@ -17,13 +17,12 @@ use super::{AckerExecutor, BoltExecutor, Core, Executor, SpoutExecutor, bolt};
 use crate::acker::AckLedger;
 use crate::bolt::Collector;
 use crate::clock::{Clock, Time};
-use crate::component::{
-    ContextParts, DeclaredStream, ErrorLog, Metrics, TaskContext, ThreadSignal, Waker,
-};
+use crate::component::{ContextParts, DeclaredStream, ErrorLog, TaskContext, ThreadSignal, Waker};
 use crate::counter::ExecutorCounts;
 use crate::grouping::Grouper;
 use crate::id::{ComponentId, ExecutorId, RootId, StreamId, TaskId};
 use crate::messaging::connector::Remote;
+use crate::metrics::Metrics;
 use crate::queue::{Parker, Wanted, ring};
 use crate::spout::SpoutCollector;
 use crate::topology::{ACKER, Component, Input, Role, TaskPlan, Topology, is_feedback};

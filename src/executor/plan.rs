@@ -65,11 +65,13 @@ impl<'a> Plan<'a> {
     /// Places all executors.
     pub fn new(topology: &'a Topology, tasks: &TaskPlan, options: &Options) -> Self {
         let depths = topology.depths();
-        let mut executors: Vec<(ExecutorId, &Component)> = tasks
-            .executors
-            .iter()
-            .map(|(id, component)| (*id, &topology.components()[component]))
-            .collect();
+        let executors = match &options.workers {
+            Some(workers) => tasks.executors_among(workers.map.executor_to_worker.keys()),
+            None => tasks.executors.clone(),
+        };
+        let of_component = |(id, component)| (id, &topology.components()[&component]);
+        let mut executors: Vec<(ExecutorId, &Component)> =
+            executors.into_iter().map(of_component).collect();
         executors.sort_by_key(|(id, component)| (depths[&component.id], *id));
         let (here, elsewhere): (Vec<_>, Vec<_>) =
             executors.into_iter().partition(|(id, _)| match &options.workers {

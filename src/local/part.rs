@@ -8,7 +8,8 @@ use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
 
-use super::{RunningTopology, Shared, random_seed, start};
+use super::random_seed;
+use super::running::{RunningTopology, start_threads};
 use crate::clock::Clock;
 use crate::executor::assemble::{Options, Workers, assemble};
 use crate::executor::exchange::{ExchangeControl, ExchangeCounts, WorkerMap};
@@ -61,9 +62,9 @@ impl RunningTopology {
         let identity = Identity { topology: topology_id, worker, generation: seed, shape, secret };
         connector.start(identity, listener, clock.clone())?;
         let profile = topology.conf().wait_profile;
-        let shared = start(name, profile, assembly, clock, false).map_err(io::Error::other)?;
-        let outside = Some(Outside { exchange, _connector: connector });
-        Ok(Self { shared: Arc::new(Shared { outside, ..shared }) })
+        let mut shared = start_threads(name, profile, assembly, clock, false)?;
+        shared.outside = Some(Outside { exchange, _connector: connector });
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// Says where the executors are from now on; those of this worker are to stay the same.

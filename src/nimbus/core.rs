@@ -34,6 +34,9 @@ use crate::blobstore::JarInbox;
 use crate::clock::{Clock, Time, unix_time_ms};
 use crate::scheduler::liveness::Hearing;
 
+/// Key of the secret by which the workers of a topology know each other.
+pub const SECRET: &str = "storm.zookeeper.topology.auth.payload";
+
 /// All of Nimbus but its servers and threads.
 pub struct Core {
     /// What the conf says.
@@ -213,6 +216,13 @@ impl Core {
         let mut conf = self.defaults.clone();
         conf.extend(self.settings.conf.clone());
         conf.extend(own.clone());
+        conf
+    }
+
+    /// The same conf as clients see it, without the secret of the topology's workers.
+    pub fn shown_conf(&self, own: &Map<String, Value>) -> Map<String, Value> {
+        let mut conf = self.merged_conf(own);
+        conf.remove(SECRET);
         conf
     }
 }

@@ -13,12 +13,13 @@ use nimbus_client::{TopologyId, TopologyName};
 use serde_json::{Map, Value};
 
 use super::base::TopologyBase;
-use super::core::Core;
+use super::core::{Core, SECRET};
 use super::error::NimbusError;
 use super::lifecycle::Status;
 use super::plan::{self, Plan};
 use super::topologies::Entry;
 use super::validate;
+use crate::blobstore::random_name;
 use crate::server::Caller;
 use crate::system_topology::{InvalidTopology, normalised};
 
@@ -114,6 +115,7 @@ impl Core {
             }
         };
         let owner = self.owner(caller);
+        keep_secret(&mut conf)?;
         complete_conf(&mut conf, &merged, name, &owner, caller);
         let status = match options.initial_status {
             storm::TopologyInitialStatus::INACTIVE => Status::Inactive,
@@ -231,6 +233,16 @@ fn invalid(why: InvalidTopology) -> NimbusError {
     NimbusError::invalid(format!("the topology cannot be taken: {why}"))
 }
 
+/// Makes sure that there is a secret by which the topology's workers know each other: the one that a
+/// client made for its nodes in ZooKeeper, or a new one.
+fn keep_secret(conf: &mut Map<String, Value>) -> Result<(), NimbusError> {
+    let given = conf.get(SECRET).and_then(Value::as_str).is_some_and(|secret| !secret.is_empty());
+    if !given {
+        conf.insert(SECRET.to_owned(), random_name()?.into());
+    }
+    Ok(())
+}
+
 /// Adds what a topology's conf has once it is submitted.
 fn complete_conf(
     conf: &mut Map<String, Value>,
@@ -239,9 +251,6 @@ fn complete_conf(
     owner: &str,
     caller: &Caller,
 ) {
-    // There is no ZooKeeper of the cluster's whose nodes this would protect.
-    conf.remove("storm.zookeeper.topology.auth.payload");
-    conf.remove("storm.zookeeper.topology.auth.scheme");
     let mut set = |key: &str, value: Value| conf.insert(key.to_owned(), value);
     set("topology.name", name.to_string().into());
     set("topology.submitter.user", owner.into());

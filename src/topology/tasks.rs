@@ -34,6 +34,27 @@ impl TaskPlan {
         Self { component_to_tasks: Arc::new(component_to_tasks), executors }
     }
 
+    /// The executors that an assignment names, which a rebalance may have cut otherwise; a task that
+    /// none of them runs has an executor of its own.
+    pub fn executors_among<'a>(
+        &self,
+        assigned: impl Iterator<Item = &'a ExecutorId>,
+    ) -> Vec<(ExecutorId, ComponentId)> {
+        let first_task_to_executor: BTreeMap<TaskId, ExecutorId> =
+            assigned.map(|executor| (executor.first_task, *executor)).collect();
+        let mut executors = Vec::new();
+        for (component, tasks) in &*self.component_to_tasks {
+            let mut tasks = tasks.iter().copied().peekable();
+            while let Some(first_task) = tasks.next() {
+                let sole = ExecutorId { first_task, last_task: first_task };
+                let executor = *first_task_to_executor.get(&first_task).unwrap_or(&sole);
+                while tasks.next_if(|task| *task <= executor.last_task).is_some() {}
+                executors.push((executor, component.clone()));
+            }
+        }
+        executors
+    }
+
     pub fn tasks_of(&self, component: &str) -> &[TaskId] {
         self.component_to_tasks.get(component).map_or(&[], Vec::as_slice)
     }
@@ -71,6 +92,20 @@ mod tests {
         check(1, 1, &["[1-1]"]);
         check(3, 2, &["[1-2]", "[3-3]"]);
         check(7, 3, &["[1-3]", "[4-5]", "[6-7]"]);
+    }
+
+    #[test]
+    fn executors_are_those_of_the_assignment_and_no_task_is_left_out() {
+        let executor =
+            |first, last| ExecutorId { first_task: TaskId(first), last_task: TaskId(last) };
+        let tasks = |range: std::ops::RangeInclusive<u16>| range.map(TaskId).collect::<Vec<_>>();
+        let component_to_tasks =
+            BTreeMap::from([("a".into(), tasks(1..=4)), ("b".into(), tasks(5..=6))]);
+        let plan =
+            TaskPlan { component_to_tasks: Arc::new(component_to_tasks), executors: Vec::new() };
+        let found = plan.executors_among([executor(1, 3), executor(6, 6)].iter());
+        let found: Vec<String> = found.iter().map(|(id, name)| format!("{name}{id}")).collect();
+        assert_eq!(found, ["a[1-3]", "a[4-4]", "b[5-5]", "b[6-6]"]);
     }
 
     #[test]

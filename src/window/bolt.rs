@@ -31,8 +31,9 @@ use super::settings::{Asked, Timestamps};
 use super::spec::Extent;
 use crate::bolt::{Bolt, BoltHandle, Collector, Verdict};
 use crate::clock::Time;
-use crate::component::{Declarer, Metric, Result, TaskContext};
+use crate::component::{Declarer, Result, TaskContext};
 use crate::id::StreamId;
+use crate::metrics::Metric;
 use crate::tuple::block::BLOCK_TUPLES;
 use crate::tuple::{Anchor, Tuple, TupleRef, Value};
 

@@ -14,15 +14,14 @@
 //! every tuple that was due in it is late and is counted so. A spout that waits for an answer before
 //! it goes on would have emitted one slow tuple and hidden all the others.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use clap::Args;
-use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use storm_runtime::app::{Hinted, Report, print};
 use storm_runtime::clock::Clock;
+use storm_runtime::metrics::LatencyMetric;
 use storm_runtime::prelude::*;
 
 /// Samples from which the 99.99th percentile says something.
@@ -31,7 +30,8 @@ const SAMPLES_FOR_P9999: u64 = 1_000_000;
 /// Emits a tuple at each multiple of an interval.
 pub struct ThrottledSpout {
     args: SpoutArgs,
-    latencies: Shared,
+    /// To the bolt and back, from the time when a tuple was due.
+    completed: LatencyMetric,
     clock: Clock,
     /// When the first tuple was due.
     start: Time,
@@ -40,7 +40,7 @@ pub struct ThrottledSpout {
     is_first_acked: bool,
 }
 
-/// What a [`ThrottledSpout`] is made of, besides the place for its latencies.
+/// What a [`ThrottledSpout`] is made of.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct SpoutArgs {
     tuples_per_s: f64,
@@ -48,9 +48,15 @@ pub struct SpoutArgs {
 }
 
 impl ThrottledSpout {
-    fn new(args: SpoutArgs, latencies: Shared) -> Self {
-        let start = Time::NEVER;
-        Self { args, latencies, clock: Clock::system(), start, emitted: 0, is_first_acked: false }
+    fn new(args: SpoutArgs) -> Self {
+        Self {
+            args,
+            completed: LatencyMetric::default(),
+            clock: Clock::system(),
+            start: Time::NEVER,
+            emitted: 0,
+            is_first_acked: false,
+        }
     }
 
     fn due(&self) -> Time {
@@ -66,6 +72,8 @@ impl Spout for ThrottledSpout {
     fn open(&mut self, context: &TaskContext) -> Result {
         // In a test this is a simulated clock.
         self.clock = context.clock().clone();
+        // Latencies under a name are told by the report below, and by a worker to its supervisor.
+        self.completed = context.latencies("completed");
         Ok(())
     }
 
@@ -94,7 +102,7 @@ impl Spout for ThrottledSpout {
     fn ack(&mut self, id: MessageId, _out: &mut SpoutCollector) -> Result {
         let due_ns = id.as_u64().ok_or("the message id is no number")?;
         let latency = self.clock.now().since(Time::from_nanos(due_ns));
-        lock(&self.latencies).completed.saturating_record(latency.as_nanos() as u64);
+        self.completed.record(latency);
         if !std::mem::replace(&mut self.is_first_acked, true) {
             print(format_args!("first tuple acked, {latency:?} after it was due"));
         }
@@ -102,50 +110,24 @@ impl Spout for ThrottledSpout {
     }
 }
 
-/// Notes how late each tuple is.
+/// Notes how late each tuple is. Its clock and the spout's agree if both run on one host.
+#[derive(Default)]
 pub struct LatencyBolt {
-    latencies: Shared,
+    delivered: LatencyMetric,
     clock: Clock,
 }
 
 impl BasicBolt for LatencyBolt {
     fn prepare(&mut self, context: &TaskContext) -> Result {
         self.clock = context.clock().clone();
+        self.delivered = context.latencies("delivered");
         Ok(())
     }
 
     fn execute(&mut self, tuple: TupleRef<'_>, _out: &mut BasicCollector<'_>) -> Result {
         let due = Time::from_nanos(tuple.i64("due_ns")? as u64);
-        let latency = self.clock.now().since(due);
-        lock(&self.latencies).delivered.saturating_record(latency.as_nanos() as u64);
+        self.delivered.record(self.clock.now().since(due));
         Ok(())
-    }
-}
-
-/// Latencies from the time when a tuple was due, in nanoseconds, to three digits.
-struct Latencies {
-    /// To the bolt.
-    delivered: Histogram<u64>,
-    /// To the bolt and back to the spout.
-    completed: Histogram<u64>,
-}
-
-/// Written by the components, read by the report: all of them live in one process. At a low
-/// throughput a lock is no matter.
-type Shared = Arc<Mutex<Latencies>>;
-
-fn lock(latencies: &Shared) -> MutexGuard<'_, Latencies> {
-    latencies.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Latencies {
-    fn new() -> Self {
-        const MINUTE_NS: u64 = 60_000_000_000;
-        let histogram = || {
-            Histogram::new_with_bounds(1, MINUTE_NS, 3)
-                .expect("the bounds are those of a histogram")
-        };
-        Self { delivered: histogram(), completed: histogram() }
     }
 }
 
@@ -162,15 +144,10 @@ pub struct LowThroughputArgs {
 
 /// Registers the components and adds the topology with its report.
 pub fn add_to(app: App) -> App {
-    let latencies: Shared = Arc::new(Mutex::new(Latencies::new()));
-    let (of_spout, of_bolt) = (latencies.clone(), latencies.clone());
-    app.register("throttled-spout", move |args| ThrottledSpout::new(args, of_spout.clone()))
-        .register("latency-bolt", move |(): ()| LatencyBolt {
-            latencies: of_bolt.clone(),
-            clock: Clock::system(),
-        })
+    app.register("throttled-spout", ThrottledSpout::new)
+        .register("latency-bolt", |(): ()| LatencyBolt::default())
         .topology("low-throughput", build)
-        .report("low-throughput", move |_running, report| tell(&lock(&latencies), report))
+        .report("low-throughput", |running, report| tell(running, report))
 }
 
 fn build(builder: &mut TopologyBuilder, args: LowThroughputArgs) -> Result {
@@ -184,9 +161,9 @@ fn build(builder: &mut TopologyBuilder, args: LowThroughputArgs) -> Result {
     Ok(())
 }
 
-fn tell(latencies: &Latencies, report: &mut Report) {
-    let both = [("delivered", &latencies.delivered), ("completed", &latencies.completed)];
-    for (name, histogram) in both.into_iter().filter(|(_, histogram)| !histogram.is_empty()) {
+fn tell(running: &RunningTopology, report: &mut Report) {
+    let all = running.latencies();
+    for ((_, name), histogram) in all.iter().filter(|(_, histogram)| !histogram.is_empty()) {
         let mut line = format!("{name} after it was due:");
         let mut object = json!({ "count": histogram.len(), "max": histogram.max() });
         for (percentile, quantile) in percentiles(histogram.len()) {

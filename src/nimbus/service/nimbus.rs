@@ -300,7 +300,7 @@ impl NimbusSyncHandler for Call {
     fn handle_get_topology_conf(&self, id: String) -> ThriftResult<String> {
         answer(Declares::Alive, || {
             let entry = self.of_id(&id)?;
-            Ok(Value::Object(self.core.merged_conf(&entry.conf)).to_string())
+            Ok(Value::Object(self.core.shown_conf(&entry.conf)).to_string())
         })
     }
 

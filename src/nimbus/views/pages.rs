@@ -44,7 +44,7 @@ impl Core {
             num_tasks: Some(summary.num_tasks),
             num_workers: Some(summary.num_workers),
             num_executors: Some(summary.num_executors),
-            topology_conf: Some(Value::Object(self.merged_conf(&entry.conf)).to_string()),
+            topology_conf: Some(Value::Object(self.shown_conf(&entry.conf)).to_string()),
             id_to_spout_agg_stats: Some(spouts),
             id_to_bolt_agg_stats: Some(bolts),
             sched_status: summary.sched_status,
