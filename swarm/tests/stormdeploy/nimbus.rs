@@ -6,10 +6,13 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::{Serializer, V2Serializer};
+use nimbus_client::native::{LatencyHistogram, WorkerReport};
 use nimbus_client::thrift::{
-    BoltStats, ClusterSummary, ErrorInfo, ExecutorInfo, ExecutorSpecificStats, ExecutorStats,
-    ExecutorSummary, GlobalStreamId, NimbusSummary, NotAliveException, SpoutStats,
-    SupervisorSummary, TopologyInfo, TopologySummary,
+    BoltStats, ClusterSummary, ClusterWorkerHeartbeat, ErrorInfo, ExecutorInfo,
+    ExecutorSpecificStats, ExecutorStats, ExecutorSummary, GlobalStreamId, NimbusSummary,
+    NotAliveException, SpoutStats, SupervisorSummary, TopologyInfo, TopologySummary,
 };
 use nimbus_client::wire::{Limits, OrderedFloat, TSerializable, frame, message_header, to_bytes};
 
@@ -96,7 +99,10 @@ fn serve(mut stream: TcpStream, port: u16, known: &Mutex<Known>) -> Option<()> {
 /// The fields of the reply, `None` to end the connection.
 fn answer(method: &str, arguments: &[u8], port: u16, known: &mut Known) -> Option<Vec<u8>> {
     let first = first_text(arguments);
-    if !method.starts_with("get") && !method.starts_with("is") && method != "uploadChunk" {
+    if !method.starts_with("get")
+        && !method.starts_with("is")
+        && !["uploadChunk", "workerReports"].contains(&method)
+    {
         known.told.push(format!("{method} {first}").trim_end().to_owned());
     }
     let success = |kind: u8, bytes: Vec<u8>| Some([vec![kind, 0, 0], bytes].concat());
@@ -120,6 +126,11 @@ fn answer(method: &str, arguments: &[u8], port: u16, known: &mut Known) -> Optio
         {
             let error = NotAliveException::new(format!("{first} is not alive"));
             Some([vec![12, 0, 1], bytes(&error)].concat())
+        }
+        "workerReports" => {
+            known.looks += 1;
+            let report = bytes(&report(&first, known.looks));
+            success(15, [&[12, 0, 0, 0, 1][..], &report].concat())
         }
         "getTopologySummaryByName" => {
             let all = summaries(known);
@@ -251,6 +262,29 @@ fn info(name: &str, known: &Known) -> TopologyInfo {
         assigned_memoffheap: None,
         assigned_cpu: None,
     }
+}
+
+/// One worker, whose tuples took 1 ms to `looks` ms, and which used 10 ms of CPU for each look.
+fn report(id: &str, looks: i64) -> WorkerReport {
+    let mut histogram: Histogram<u64> = Histogram::new(3).expect("three digits are fine");
+    for at in 1..=looks as u64 * 100 {
+        histogram.record(at * 10_000).expect("it grows by itself");
+    }
+    let mut hdr_v2 = Vec::new();
+    V2Serializer::new().serialize(&histogram, &mut hdr_v2).expect("a Vec takes it");
+    let histogram = LatencyHistogram::new("lines".to_owned(), "complete".to_owned(), hdr_v2);
+    WorkerReport::new(
+        "worker-1".to_owned(),
+        id.to_owned(),
+        6700,
+        ClusterWorkerHeartbeat::new(id.to_owned(), BTreeMap::new(), 1, 1),
+        Vec::new(),
+        vec![histogram],
+        4711,
+        5 << 20,
+        OrderedFloat(looks as f64 / 100.0),
+        BTreeMap::new(),
+    )
 }
 
 fn executors(count: i64) -> Vec<ExecutorSummary> {

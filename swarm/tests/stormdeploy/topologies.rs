@@ -235,3 +235,27 @@ fn the_address_comes_from_options_contexts_and_configuration() {
     let nobody = place.run(&["list", "--nimbus", "127.0.0.1:1"]);
     check_error(&nobody, "cannot list the topologies: ", "the address is from --nimbus");
 }
+
+#[test]
+fn latencies_are_measured_told_and_drawn_and_the_topology_goes() {
+    let (nimbus, place) = (Nimbus::start(&[]), Place::new());
+    let Some(binary) = binary(&place, &description()) else { return };
+    let (option, page) = (nimbus.option(), place.path("latency.html"));
+    let page = page.to_str().unwrap();
+    let mut args = vec!["bench", "latency", &option, "--binary", &binary, "--rate", "100"];
+    args.extend(["--duration", "300ms", "--warm-up", "0s", "--html", page]);
+    let words = place.run(&args);
+    assert_eq!(words.code, Some(0), "{}", words.stderr);
+    let row = words.stdout.lines().find(|line| line.starts_with("complete ")).expect("a row");
+    assert!(row.contains(" ms"), "{row}");
+    assert!(words.stdout.contains("worker on port 6700  4711"), "{}", words.stdout);
+    let drawn = fs::read_to_string(page).expect("a page was written");
+    assert!(drawn.starts_with("<!doctype html>") && drawn.contains("<polyline"), "{drawn}");
+    args.push("--json");
+    let document = place.run(&args).json();
+    assert_eq!(document["kinds"][0]["kind"], "complete");
+    assert!(document["kinds"][0]["samples"].as_u64().unwrap() >= 100, "{document}");
+    let known = nimbus.known();
+    assert!(known.topologies.is_empty(), "the topology is killed");
+    assert!(known.told.last().unwrap().starts_with("killTopologyWithOpts bench-latency-"));
+}

@@ -8,7 +8,6 @@
 //! ```
 
 use std::path::PathBuf;
-use std::process::Child;
 use std::time::Duration;
 
 use nimbus_client::conf::{Key, Place, keys};
@@ -21,11 +20,14 @@ use crate::error::Error;
 use crate::nimbus::Nimbus;
 use crate::output::Table;
 use crate::process::workers_in;
-use crate::program::ended_with;
-use crate::progress::{Progress, Step};
+use crate::progress::Progress;
 use crate::session::Session;
 use crate::state::{FORMAT, StateDir, Wanted, last_lines};
 use crate::stormd::{Stormd, StormdError, VERSION, check_ports};
+
+mod waiting;
+
+use waiting::Waiting;
 
 /// What the whole takes at most, unless another time is set.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -258,78 +260,6 @@ fn plan(wanted: &Wanted, before: Option<&Wanted>, observed: &Observed) -> Result
             Ok(Action::Nothing)
         }
         Observed::Running(_) => Ok(Action::Scale),
-    }
-}
-
-/// Waits for named conditions: the daemon answers, Nimbus is ready, supervisor k is ready.
-struct Waiting<'a> {
-    state: &'a StateDir,
-    progress: Progress,
-    daemon: Option<Step>,
-    nimbus: Option<Step>,
-    supervisors: Vec<Option<Step>>,
-}
-
-impl<'a> Waiting<'a> {
-    fn new(state: &'a StateDir, progress: Progress, daemon: Step, supervisors: u16) -> Self {
-        Self {
-            state,
-            daemon: Some(daemon),
-            nimbus: Some(progress.step("nimbus", "waiting for it")),
-            supervisors: (0..supervisors)
-                .map(|k| Some(progress.step(&format!("supervisor {k}"), "waiting for it")))
-                .collect(),
-            progress,
-        }
-    }
-
-    fn wait(
-        &mut self,
-        mut child: Option<&mut Child>,
-        deadline: Deadline,
-    ) -> Result<Status, UpError> {
-        let met = deadline.poll(PAUSE, || {
-            if let Some(status) = child.as_mut().and_then(|child| child.try_wait().ok().flatten()) {
-                let how = ended_with(status);
-                return Err(UpError::Died { how, log: self.state.daemon_log() });
-            }
-            // Nobody listens until the daemon has got that far.
-            Ok(control::status(self.state, deadline.part(ANSWER))
-                .ok()
-                .filter(|status| self.look(status)))
-        })?;
-        met.ok_or_else(|| UpError::NotReady { what: self.missing(), waited: deadline.limit() })
-    }
-
-    /// Marks what is ready; whether everything is.
-    fn look(&mut self, status: &Status) -> bool {
-        if let Some(step) = self.daemon.take() {
-            step.done(&format!("runs, pid {}", status.pid));
-        }
-        if status.nimbus.ready
-            && let Some(step) = self.nimbus.take()
-        {
-            step.done(&format!("ready on {}:{}", status.nimbus.host, status.nimbus.port));
-        }
-        for supervisor in status.supervisors.iter().filter(|supervisor| supervisor.ready) {
-            let slot = self.supervisors.get_mut(usize::from(supervisor.index));
-            if let Some(step) = slot.and_then(Option::take) {
-                let slots = range(&supervisor.slots);
-                step.done(&format!("ready on {}, slots {slots}", supervisor.thrift_port));
-            }
-        }
-        let all = status.supervisors.len() == self.supervisors.len();
-        all && self.nimbus.is_none() && self.supervisors.iter().all(Option::is_none)
-    }
-
-    fn missing(&self) -> String {
-        let supervisor = self.supervisors.iter().position(Option::is_some);
-        match (&self.daemon, &self.nimbus, supervisor) {
-            (Some(_), _, _) => "the daemon".to_owned(),
-            (_, Some(_), _) => "Nimbus".to_owned(),
-            (_, _, Some(k)) => format!("supervisor {k}"),
-            (None, None, None) => "the number of supervisors".to_owned(),
-        }
     }
 }
 
