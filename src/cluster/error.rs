@@ -86,6 +86,22 @@ pub enum StateError {
         /// The node.
         path: String,
     },
+    /// No server of the ensemble answers.
+    #[error("no ZooKeeper server answers at {servers}: check that one runs there, then try again")]
+    Unreachable {
+        /// The servers, as they are configured.
+        servers: String,
+        /// What the client says.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The server refused a request for a reason that is none of the shared state's.
+    #[error("ZooKeeper refuses access to {path}: see its log and the rights of the node")]
+    Server {
+        /// The node.
+        path: String,
+        /// What the server said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// Another process has the file open.
     #[error(
         "the state file {} is in use by another process: stop that one, or choose another folder",
@@ -173,7 +189,7 @@ pub enum StateError {
 impl StateError {
     /// Whether the same call may succeed later without anything else being changed.
     pub fn is_retriable(&self) -> bool {
-        matches!(self, Self::ConnectionLoss { .. })
+        matches!(self, Self::ConnectionLoss { .. } | Self::Unreachable { .. })
     }
 
     /// Whether a write that failed like this may be there all the same.

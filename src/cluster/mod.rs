@@ -6,6 +6,7 @@
 //!   dyn StateStorage      one session: nodes, versions, multi, watches  (storage, watch)
 //!        │
 //!   EmbeddedStore         one file, one process                        (embedded, tree)
+//!   ZooKeeperStore        an ensemble of servers                       (zookeeper)
 //! ```
 //!
 //! A [`StateBackend`] gives sessions; a session is a [`StateStorage`]. Ephemeral nodes belong to the
@@ -30,6 +31,8 @@ mod state;
 mod storage;
 mod tree;
 mod watch;
+#[cfg(feature = "zookeeper")]
+mod zookeeper;
 
 pub use embedded::{EmbeddedStore, FILE_NAME};
 pub use error::{MultiError, StateError};
@@ -40,3 +43,5 @@ pub use storage::{
     StateBackend, StateStorage,
 };
 pub use watch::{Changes, MAX_PENDING_EVENTS, NodeEvent, WatchEvent, WatchKind, Watcher};
+#[cfg(feature = "zookeeper")]
+pub use zookeeper::{ZooKeeperSession, ZooKeeperStore};

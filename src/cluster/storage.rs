@@ -104,7 +104,7 @@ impl dyn StateStorage + '_ {
     /// Replaces a node's data, durably or not.
     ///
     /// # Errors
-    /// As for [`set`](Self::set).
+    /// As for a durable one.
     pub fn set_with(
         &self,
         path: &str,

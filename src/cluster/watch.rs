@@ -141,6 +141,31 @@ impl Watcher {
     }
 }
 
+/// A watcher that is not kept alive by being held.
+#[cfg(feature = "zookeeper")]
+pub(super) struct WeakWatcher(Weak<Inbox>);
+
+#[cfg(feature = "zookeeper")]
+impl WeakWatcher {
+    /// The watcher, if it is still there.
+    pub fn upgrade(&self) -> Option<Watcher> {
+        self.0.upgrade().map(Watcher)
+    }
+}
+
+#[cfg(feature = "zookeeper")]
+impl Watcher {
+    /// This watcher without keeping it alive.
+    pub(super) fn downgrade(&self) -> WeakWatcher {
+        WeakWatcher(Arc::downgrade(&self.0))
+    }
+
+    /// Tells it from others, as long as it or a weak one of it is held.
+    pub(super) fn address(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+}
+
 impl Inbox {
     fn lock(&self) -> MutexGuard<'_, Changes> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)

@@ -6,11 +6,14 @@
 //! | `model.rs` | random operations against a plain model |
 //! | `crash.rs` | a process is killed while it writes |
 //! | `storm_nodes.rs` | every node of a stock cluster is read, and written again |
+//! | `server.rs` | a real ZooKeeper server, for the same list of functions |
 //! | `typed.rs` | what Nimbus and supervisors keep there |
 
 mod conformance;
 mod crash;
 mod model;
+#[cfg(feature = "zookeeper")]
+mod server;
 mod storm_nodes;
 mod typed;
 #[path = "../support"]
