@@ -1,6 +1,7 @@
 //! Where a daemon listens.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 use std::str::FromStr;
 
 use crate::conf::{Fallback, keys};
@@ -52,7 +53,9 @@ impl Address {
             None => default_port,
             Some(port) => port.parse().ok().filter(|port| *port > 0).ok_or_else(error)?,
         };
-        if host.is_empty() || host.contains(char::is_whitespace) {
+        let is_number = || host.parse::<Ipv6Addr>().is_ok();
+        let is_name = || !host.is_empty() && !host.contains([' ', '\t', '\n', '[', ']', '/', ':']);
+        if !(is_number() || (bracketed.is_none() && is_name())) {
             return Err(error());
         }
         Ok(Self::new(host, port))
@@ -100,7 +103,20 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_refused() {
-        for text in ["", ":6627", "a:", "a:0", "a:65536", "a:b", "a b", "[::1", "[::1]6627"] {
+        for text in [
+            "",
+            ":6627",
+            "a:",
+            "a:0",
+            "a:65536",
+            "a:b",
+            "a b",
+            "[::1",
+            "[::1]6627",
+            "a:b:1",
+            "[a]:1",
+            "tcp://a",
+        ] {
             check(text, None);
         }
     }

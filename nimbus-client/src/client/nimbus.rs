@@ -125,11 +125,13 @@ impl NimbusClient {
 
     /// Asks one seed after the other.
     fn find_leader(&self, deadline: Deadline) -> Result<Client<Nimbus>, ClientError> {
+        // Who leads is known at once; a seed that hangs must not keep the others from being asked.
+        let within = self.options.call.min(self.options.connect.saturating_mul(3));
         let mut tried = Vec::new();
         let mut unreachable = None;
         for seed in &self.seeds {
             let mut client = Client::new(seed.clone(), self.options.clone());
-            let told = client.attempt(self.options.call, deadline, &mut NimbusMethods::get_leader);
+            let told = client.attempt(within, deadline, &mut NimbusMethods::get_leader);
             match told {
                 Err(failed) => tried.push(SeedFailure { seed: seed.clone(), why: failed.error }),
                 Ok(summary) => match self.go_to_leader(client, &summary) {

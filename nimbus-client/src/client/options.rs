@@ -8,7 +8,8 @@ use crate::wire::Limits;
 /// How a client connects, waits and repeats.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientOptions {
-    /// Longest wait for a connection to one address.
+    /// Longest wait for a connection to one address. The system's resolver, which turns a host's
+    /// name into numbers before that, has a limit of its own.
     pub connect: Duration,
     /// Longest wait for the answer to one call, sending included.
     pub call: Duration,

@@ -54,12 +54,13 @@ const HARMLESS: &[&str] = &[
     "beginBlobDownload",
     "beginFileUpload",
     "beginUpdateBlob",
-    // Questions to supervisors, and answers of DRPC, the second of which nobody waits for.
+    // Questions among the engine's own, and answers of DRPC, the second of which nobody waits for.
     "failRequest",
     "failRequestV2",
     "getLocalAssignmentForStorm",
     "orders",
     "result",
+    "workerReports",
 ];
 
 /// Methods that must not be called twice, and why.

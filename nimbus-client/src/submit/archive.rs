@@ -93,6 +93,7 @@ pub struct Archive {
     /// Path of each resource, by its name below `resources/`.
     resources: Vec<(String, PathBuf)>,
     runtime: String,
+    compression: CompressionMethod,
     limit_bytes: u64,
     limit_files: usize,
 }
@@ -111,6 +112,7 @@ impl Archive {
             binary: None,
             resources: Vec::new(),
             runtime: env!("CARGO_PKG_VERSION").to_owned(),
+            compression: CompressionMethod::Deflated,
             limit_bytes: 2 << 30,
             limit_files: 9_990,
         }
@@ -119,6 +121,12 @@ impl Archive {
     /// Another limit of what the archive holds, in bytes before they are compressed.
     pub fn with_limit_bytes(self, limit_bytes: u64) -> Self {
         Self { limit_bytes, ..self }
+    }
+
+    /// Packs without compressing: for a Nimbus so near that more bytes travel sooner than fewer are
+    /// packed.
+    pub fn without_compression(self) -> Self {
+        Self { compression: CompressionMethod::Stored, ..self }
     }
 
     /// The version of the runtime that is linked into the binary, for messages of the cluster.
@@ -185,6 +193,7 @@ impl Archive {
         let file = tempfile::tempfile().map_err(unwritable)?;
         let mut packer = Packer {
             zip: ZipWriter::new(BufWriter::new(file)),
+            compression: self.compression,
             left_bytes: self.limit_bytes,
             limit_bytes: self.limit_bytes,
         };
@@ -216,15 +225,17 @@ fn mode(path: &Path) -> u32 {
 
 struct Packer {
     zip: ZipWriter<BufWriter<File>>,
+    compression: CompressionMethod,
     left_bytes: u64,
     limit_bytes: u64,
 }
 
 impl Packer {
     fn begin(&mut self, name: &str, mode: u32, bytes: u64) -> Result<(), ArchiveError> {
+        let is_compressed = self.compression != CompressionMethod::Stored;
         let options = SimpleFileOptions::default()
-            .compression_method(CompressionMethod::Deflated)
-            .compression_level(Some(COMPRESSION_LEVEL))
+            .compression_method(self.compression)
+            .compression_level(is_compressed.then_some(COMPRESSION_LEVEL))
             .last_modified_time(DateTime::default())
             .unix_permissions(mode)
             .large_file(bytes >= u64::from(u32::MAX));

@@ -47,6 +47,15 @@ fn an_archive_holds_the_binary_and_says_which_it_is() {
 }
 
 #[test]
+fn an_archive_may_be_packed_without_compression() {
+    let archive = Archive::new().with_binary(&own_binary()).expect("it runs here");
+    let compressed = entries(&mut archive.pack().expect("there is room"));
+    let mut stored = archive.without_compression().pack().expect("there is room");
+    assert!(stored.bytes() > fs::metadata(own_binary()).expect("it is there").len());
+    assert!(entries(&mut stored) == compressed, "the same content");
+}
+
+#[test]
 fn an_archive_without_a_binary_is_a_jar_all_the_same() {
     let mut packed = Archive::new().pack().expect("there is room");
     assert_eq!(entries(&mut packed).len(), 1);
