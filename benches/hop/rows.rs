@@ -10,7 +10,7 @@ use super::limits::idle::IdleWake;
 use super::limits::inline::Inline;
 use super::limits::ping_pong::PingPong;
 use super::limits::ring::RingOut;
-use super::limits::tcp::{TcpBulk, TcpRoundTrip};
+use super::limits::tcp::{TcpBulk, TcpEcho, TcpHop, TcpRoundTrip};
 use super::limits::words::WordCount;
 use super::pairs::Row;
 use super::pairs::Target::{AtLeast, AtMost};
@@ -19,6 +19,7 @@ use super::rivals::QueueOut;
 use super::runtime::latency::OpenLoop;
 use super::runtime::throughput::ConstTopology;
 use super::runtime::words::WordTopology;
+use super::runtime::workers::{BulkPair, OpenLoopPair};
 use super::sample::Metric::{Latency, PerSecond};
 use super::sample::Subject;
 
@@ -40,6 +41,7 @@ pub fn all(corpus: &Rc<Corpus>) -> Vec<Row> {
         rows.extend(latency(per_second, rate));
     }
     rows.push(idle());
+    rows.extend(between_workers());
     rows.extend(limits_alone());
     rows
 }
@@ -101,6 +103,32 @@ fn latency(per_second: u64, rate: &str) -> Vec<Row> {
         row("fused-acked", inline(), subject(1, "spin", true), None, None),
         row("parked-hop", slept(), subject(2, "parked", false), at_most(1.3), at_most(1.2)),
         row("spinning-hop", spun(), subject(2, "spin", false), at_most(1.5), None),
+    ]
+}
+
+/// Two workers over loopback beside bare TCP.
+fn between_workers() -> Vec<Row> {
+    let (per_second, rate) = RATES[0];
+    let generator = Wait::Park;
+    let pair = |acked| {
+        let profile = "parked";
+        Box::new(OpenLoopPair(OpenLoop { per_second, threads: 1, profile, bolts: 1, acked }))
+    };
+    let hop = |name: &str, limit: Box<dyn Subject>, acked| {
+        Row::boxed(&format!("{name}-{rate}"), limit, pair(acked))
+            .threads(2)
+            .shortest_block(TAIL_BLOCK)
+            .figure(Latency(P50), Some(AtMost(2.0)))
+            .figure(Latency(P99), Some(AtMost(3.0)))
+    };
+    let bulk = |name: &str, acked, target| {
+        Row::new(name, TcpBulk, BulkPair { acked }).threads(2).figure(PerSecond, target)
+    };
+    vec![
+        hop("workers-one-way", Box::new(TcpHop { per_second, generator }), false),
+        hop("workers-echo", Box::new(TcpEcho { per_second, generator }), true),
+        bulk("workers-bulk", false, Some(AtLeast(0.5))),
+        bulk("workers-bulk-acked", true, None),
     ]
 }
 

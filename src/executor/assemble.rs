@@ -35,6 +35,9 @@ use crate::tuple::staging::{OutStream, Staging};
 /// be processed within a millisecond at a microsecond each.
 const DEFAULT_QUEUE_TUPLES: usize = 1024;
 
+/// How many times as many it is between workers, where credit takes longer on its way.
+const BETWEEN_WORKERS: usize = 4;
+
 /// What an assembly needs to know beside the topology.
 pub(crate) struct Options {
     pub name: Arc<str>,
@@ -358,7 +361,7 @@ impl Maker<'_> {
                 if !receiver.component.inputs.iter().any(takes) {
                     continue;
                 }
-                let limit = self.credit(emitter.component, receiver.component);
+                let limit = self.credit(emitter.component, receiver.component, true);
                 let link = transfer.add_inbound_link(place.slot, receiver.place);
                 let ends =
                     Ends { emitter: emitter.id.first_task, receiver: receiver.id.first_task };
@@ -505,10 +508,11 @@ impl Maker<'_> {
         let mut outbound = Vec::new();
         let mut link_to = |to: &Planned<'_>| {
             *executor_to_link.entry(to.id).or_insert_with(|| {
-                let limit = self.credit(one.component, to.component);
+                let is_remote = Some(to.place) == self.plan.exchange;
+                let limit = self.credit(one.component, to.component, is_remote);
                 let link = transfer.add_link(one.place.slot, to.place, limit);
                 links.get_or_insert(link..link).end = link + 1;
-                if Some(to.place) == self.plan.exchange {
+                if is_remote {
                     let ends = Ends { emitter: one.id.first_task, receiver: to.id.first_task };
                     outbound.push(Outbound { thread: one.place.thread, link, ends, limit });
                 }
@@ -589,12 +593,13 @@ impl Maker<'_> {
 
     /// Blocks of credit from one executor of `emitter` to one of `receiver`; 0 for no limit, on a
     /// way that leads back, because a full cycle would stand still for ever.
-    fn credit(&self, emitter: &Component, receiver: &Component) -> u32 {
+    fn credit(&self, emitter: &Component, receiver: &Component, is_remote: bool) -> u32 {
         if is_feedback(self.topology, &emitter.id, &receiver.id) {
             return 0;
         }
         let Some(buffer) = receiver.conf.executor_receive_buffer_tuples else {
-            return blocks_of(DEFAULT_QUEUE_TUPLES);
+            let factor = if is_remote { BETWEEN_WORKERS } else { 1 };
+            return blocks_of(DEFAULT_QUEUE_TUPLES * factor);
         };
         let emits_to =
             |one: &&Planned<'_>| receiver.inputs.iter().any(|input| input.from == one.component.id);

@@ -150,7 +150,7 @@ impl TimedBolt for Recorder {
 }
 
 /// Emits every tuple of the course when it is due; returns the window with the own lateness.
-fn generate(course: Course, pace: Wait, mut emit: impl FnMut(u64, u64)) -> Sample {
+pub(super) fn generate(course: Course, pace: Wait, mut emit: impl FnMut(u64, u64)) -> Sample {
     let mut lateness = Recorder::new(course);
     let mut window = Window::open();
     let mut measured = 0;

@@ -6,8 +6,10 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::time::Duration;
 
 use super::super::clock;
+use super::super::open_loop::{Course, Recorder};
 use super::super::quantile;
 use super::super::sample::{Sample, Subject, Window, drive, warm_up_and_window};
+use super::hop::{Wait, generate};
 
 /// Bytes of one message.
 const MESSAGE_BYTES: usize = 64;
@@ -17,6 +19,19 @@ const WRITE_BYTES: usize = 64 * 1024;
 
 /// Round trip of one message: both ends block, `TCP_NODELAY` is set.
 pub struct TcpRoundTrip;
+
+/// One way of one message at an open-loop rate, to a thread that blocks in a read.
+pub struct TcpHop {
+    pub per_second: u64,
+    /// How the generator waits for intended times.
+    pub generator: Wait,
+}
+
+/// There and back at an open-loop rate: the echo blocks in a read, and so does who gets it.
+pub struct TcpEcho {
+    pub per_second: u64,
+    pub generator: Wait,
+}
 
 /// Messages per second, counted as 64 bytes each, in writes of 64 KiB.
 pub struct TcpBulk;
@@ -32,6 +47,48 @@ impl Subject for TcpRoundTrip {
             scope.spawn(move || echo(far));
             trips(near, length).expect("the echo answers until the connection is shut")
         })
+    }
+}
+
+impl Subject for TcpHop {
+    fn name(&self) -> String {
+        "tcp 64 B one way".to_owned()
+    }
+
+    fn block(&mut self, length: Duration) -> Sample {
+        let (near, far) = connected().expect("a loopback connection of two free ports");
+        let course = Course::from_now(self.per_second, length);
+        let mut recorder = Recorder::new(course);
+        let sample = std::thread::scope(|scope| {
+            scope.spawn(|| record(far, &mut recorder));
+            let sample =
+                generate(course, self.generator, |_, intended_ns| send(&near, intended_ns));
+            near.shutdown(Shutdown::Both).expect("the connection is there");
+            sample
+        });
+        sample.with_latency(recorder.into_latency())
+    }
+}
+
+impl Subject for TcpEcho {
+    fn name(&self) -> String {
+        "tcp 64 B echo".to_owned()
+    }
+
+    fn block(&mut self, length: Duration) -> Sample {
+        let (near, far) = connected().expect("a loopback connection of two free ports");
+        let course = Course::from_now(self.per_second, length);
+        let mut recorder = Recorder::new(course);
+        let back = near.try_clone().expect("a connection can be shared");
+        let sample = std::thread::scope(|scope| {
+            scope.spawn(move || echo(far));
+            scope.spawn(|| record(back, &mut recorder));
+            let sample =
+                generate(course, self.generator, |_, intended_ns| send(&near, intended_ns));
+            near.shutdown(Shutdown::Both).expect("the connection is there");
+            sample
+        });
+        sample.with_latency(recorder.into_latency())
     }
 }
 
@@ -97,5 +154,21 @@ fn discard(mut far: TcpStream) {
     let mut read = vec![0; WRITE_BYTES];
     while far.read(&mut read).is_ok_and(|bytes| bytes > 0) {
         black_box(&read);
+    }
+}
+
+/// Sends a message that says when it was intended.
+fn send(mut near: &TcpStream, intended_ns: u64) {
+    let mut message = [0x5a; MESSAGE_BYTES];
+    message[..8].copy_from_slice(&intended_ns.to_le_bytes());
+    near.write_all(&message).expect("the reader reads until the connection is shut");
+}
+
+/// Records every message until the connection is shut.
+fn record(mut from: TcpStream, recorder: &mut Recorder) {
+    let mut message = [0; MESSAGE_BYTES];
+    while from.read_exact(&mut message).is_ok() {
+        let intended = message[..8].try_into().expect("eight bytes");
+        recorder.record(u64::from_le_bytes(intended));
     }
 }

@@ -11,6 +11,7 @@ use super::super::open_loop::{Course, Recorder};
 use super::super::parker;
 use super::super::quantile;
 use super::super::sample::{Sample, Subject, Window};
+use super::workers::RunningPair;
 use super::{Running, builder, text};
 
 /// Time for what is under way when the course is over.
@@ -122,6 +123,20 @@ impl OpenLoop {
     /// The topology running, for those who want nothing but that.
     pub fn start(&self, course: Course) -> Running {
         Running::start(&self.topology(course, &Arc::default()))
+    }
+
+    /// As [`Subject::block`], with the bolts in another worker.
+    pub fn block_between_workers(&self, length: Duration) -> Sample {
+        let results = Arc::new(Results::default());
+        let course = Course::from_now(self.per_second, length);
+        let topology = self.topology(course, &results);
+        let running = RunningPair::start(&topology, |component| component != "spout");
+        let window = Window::open();
+        parker::sleep_until(course.end_ns);
+        let sample = window.close(0);
+        parker::sleep(REST);
+        drop(running);
+        sample.with_latency(taken(&results.latency)).with_lateness(taken(&results.lateness))
     }
 
     /// The topology, following `course`.

@@ -7,6 +7,7 @@ pub mod components;
 pub mod latency;
 pub mod throughput;
 pub mod words;
+pub mod workers;
 
 use std::time::Duration;
 
