@@ -71,6 +71,12 @@ fn a_cluster_comes_up_scales_survives_the_killing_of_its_daemon_and_goes_down() 
     assert_eq!(status["topologies"][0]["status"], "INACTIVE");
 
     done(cluster.0.run(&["activate", "word-count"]));
+    // Its worker starts, reports, and is seen to work.
+    until("the first acked messages", || {
+        let look = cluster.0.run(&["monitor", "word-count", "-n", "1", "-i", "200ms", "--json"]);
+        let look: Value = serde_json::from_str(&look.stdout).unwrap_or_default();
+        look["components"][0]["acked"].as_f64().is_some_and(|acked| acked > 0.0)
+    });
     done(cluster.0.run(&["kill", "word-count", "-w", "0", "--until-gone"]));
     assert_eq!(cluster.0.run(&["list", "--json"]).json(), Value::Array(Vec::new()));
     let daemon = cluster.daemon();
