@@ -16,6 +16,7 @@ use nimbus_client::thrift::{
 use tokio::sync::mpsc;
 
 use super::board::{Board, NoOrders};
+use super::metrics::Counts;
 use super::slots::News;
 use super::state_watch::Bell;
 use super::uplink::Uplink;
@@ -42,6 +43,7 @@ pub(super) struct Handler {
     pub bell: Arc<Bell>,
     pub uplink: Uplink,
     pub news: mpsc::Sender<News>,
+    pub counts: Arc<Counts>,
 }
 
 impl Gate {
@@ -107,6 +109,7 @@ impl WorkerGateSyncHandler for Handler {
         }
         // Where there is no room now, the next report comes in a second.
         let _ = self.news.try_send(News::Heard { port, worker: report.worker_id.clone() });
+        Counts::add(&self.counts.reports);
         self.uplink.put(report);
         Ok(())
     }

@@ -20,6 +20,7 @@ mod gate;
 mod layout;
 mod local_state;
 mod localizer;
+mod metrics;
 mod settings;
 pub mod slot;
 mod slots;

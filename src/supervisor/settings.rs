@@ -25,6 +25,7 @@ pub(super) struct Settings {
     pub hostname: String,
     pub slots: Vec<u16>,
     pub thrift_port: u16,
+    pub metrics_port: u16,
     pub thrift_threads: usize,
     pub frame_bytes: usize,
     pub heartbeat: Duration,
@@ -48,6 +49,7 @@ impl Settings {
                 .unwrap_or_else(|| "127.0.0.1".to_owned()),
             slots: reader.ports(&keys::SUPERVISOR_SLOTS_PORTS),
             thrift_port: reader.port(&keys::SUPERVISOR_THRIFT_PORT),
+            metrics_port: reader.port(&keys::SUPERVISOR_METRICS_PORT),
             thrift_threads: reader.count(&keys::SUPERVISOR_THRIFT_THREADS) as usize,
             frame_bytes: usize::try_from(reader.bytes(&keys::SUPERVISOR_MAX_BUFFER_SIZE))
                 .unwrap_or(usize::MAX),

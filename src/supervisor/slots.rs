@@ -23,6 +23,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::board::Board;
 use super::local_state::LocalState;
 use super::localizer::{LocalizeError, Localized, Localizer};
+use super::metrics::Counts;
 use super::slot::{Effect, End, Event, LocalAssignment, Report, Slot, Timeouts, WorkerNumber};
 use super::state_watch::Bell;
 use super::uplink::Uplink;
@@ -168,6 +169,8 @@ impl Driver {
             }
             News::Ended { port, number, end, words } => {
                 tracing::info!(port, "{number} {end}");
+                Counts::add(&self.workers.counts.ended);
+                self.workers.counts.set_process(port, None);
                 self.on(port, Event::Ended { worker: number, end }, &words);
             }
             News::Localized { id, localized } => self.localized(id, localized),
@@ -281,11 +284,15 @@ impl Driver {
         let topology = id.clone();
         let event = match localized {
             Ok(localized) => {
+                Counts::add(&self.workers.counts.localized);
                 let worker_timeout = self.worker_timeout(&localized);
                 self.files.localized.insert(id.clone(), localized);
                 Event::Localized { topology, worker_timeout }
             }
-            Err(error) => Event::LocalizationFailed { topology, why: error.to_string() },
+            Err(error) => {
+                Counts::add(&self.workers.counts.not_localized);
+                Event::LocalizationFailed { topology, why: error.to_string() }
+            }
         };
         self.remove_unused(&id);
         let users: Vec<u16> = self.files.users.get(&id).into_iter().flatten().copied().collect();

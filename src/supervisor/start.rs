@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use nimbus_client::conf::ConfErrors;
+use nimbus_client::conf::{ConfErrors, keys};
 use nimbus_client::thrift::SupervisorInfo;
 use serde_json::{Map, Value};
 use tokio::runtime::{Builder, Runtime};
@@ -19,6 +19,7 @@ use super::gate::{Gate, Handler};
 use super::layout::Layout;
 use super::local_state::{LocalState, LocalStateError};
 use super::localizer::Localizer;
+use super::metrics::Counts;
 use super::settings::Settings;
 use super::slot::{Slot, Timeouts};
 use super::slots::{Driver, Files, News, Place};
@@ -28,7 +29,7 @@ use super::workers::{Programs, Workers, random_id};
 use crate::clock::{Clock, unix_time_ms};
 use crate::cluster::StateBackend;
 use crate::cluster::paths::Paths;
-use crate::server::{Authorizer, Limits, Server, ServerError, ServerHandle};
+use crate::server::{Authorizer, HttpServer, Limits, Server, ServerError, ServerHandle};
 
 /// News that wait for the driver; workers' signs of life beyond that are left out.
 const NEWS_ROOM: usize = 1_024;
@@ -87,6 +88,8 @@ pub struct SupervisorView {
     pub slots: Vec<u16>,
     /// Ports of slots with a worker.
     pub used: Vec<u16>,
+    /// Where it answers with its metrics.
+    pub metrics: Option<SocketAddr>,
     /// Whether it stands in the shared state.
     pub is_registered: bool,
 }
@@ -103,6 +106,7 @@ pub struct SupervisorHandle {
     bell: Arc<Bell>,
     uplink: Uplink,
     server: Option<ServerHandle>,
+    metrics: Option<HttpServer>,
     threads: Vec<JoinHandle<()>>,
     runtime: Option<Runtime>,
 }
@@ -129,6 +133,7 @@ impl Supervisor {
         let registered = Arc::new(AtomicBool::new(false));
         let (news, told) = mpsc::channel(NEWS_ROOM);
         let timeouts = timeouts(&settings);
+        let counts = Arc::new(Counts::default());
         let place = |port: &u16| (*port, Place::new(Slot::new(timeouts)));
         let mut driver = Driver {
             workers: Workers {
@@ -136,6 +141,7 @@ impl Supervisor {
                 programs: self.programs.clone(),
                 supervisor_id: id.clone(),
                 thrift_port: settings.thrift_port,
+                counts: counts.clone(),
             },
             localizer: Localizer::new(layout, settings.nimbus.clone()),
             state,
@@ -161,8 +167,10 @@ impl Supervisor {
             bell: bell.clone(),
             uplink: uplink.clone(),
             news: news.clone(),
+            counts: counts.clone(),
         };
         let server = self.serve(&settings, handler, runtime.handle())?;
+        let metrics = serve_metrics(&settings, &counts, &used, &server, runtime.handle())?;
         let thrift_port = server.address().port();
         driver.workers.thrift_port = thrift_port;
         runtime.spawn(driver.run(told));
@@ -177,6 +185,7 @@ impl Supervisor {
             bell,
             uplink,
             server: Some(server),
+            metrics: Some(metrics),
             threads: vec![],
             runtime: Some(runtime),
         };
@@ -217,13 +226,9 @@ impl SupervisorHandle {
             thrift_port: self.thrift_port,
             slots: self.slots.clone(),
             used: used.iter().copied().collect(),
+            metrics: self.metrics.as_ref().map(HttpServer::address),
             is_registered: self.registered.load(Ordering::Acquire),
         }
-    }
-
-    /// What it has counted of the calls on its port.
-    pub fn counters(&self) -> Option<Arc<crate::server::MethodCounters>> {
-        self.server.as_ref().map(|server| server.counters().clone())
     }
 
     /// Stops it. Its workers are ended if `kill_workers` says so, else they go on and the next
@@ -241,6 +246,7 @@ impl SupervisorHandle {
         if self.news.blocking_send(News::Stop { kill_workers, done }).is_ok() {
             let _ = stopped.blocking_recv();
         }
+        self.metrics = None;
         self.board.close();
         self.bell.close();
         self.uplink.close();
@@ -333,6 +339,23 @@ fn own_id(state: &mut LocalState, hostname: &str) -> Result<String, LocalStateEr
     let id = format!("{}-{hostname}", random_id());
     state.set_supervisor_id(&id)?;
     Ok(id)
+}
+
+fn serve_metrics(
+    settings: &Settings,
+    counts: &Arc<Counts>,
+    used: &Arc<Mutex<BTreeSet<u16>>>,
+    server: &ServerHandle,
+    runtime: &tokio::runtime::Handle,
+) -> Result<HttpServer, ServerError> {
+    let (counts, used, methods) = (counts.clone(), used.clone(), server.counters().clone());
+    let slots = settings.slots.len();
+    let text = move || {
+        let used = used.lock().unwrap_or_else(PoisonError::into_inner).len();
+        counts.text(slots, used, &methods)
+    };
+    let address = SocketAddr::from(([127, 0, 0, 1], settings.metrics_port));
+    HttpServer::start(runtime, address, keys::SUPERVISOR_METRICS_PORT.name, Arc::new(text))
 }
 
 fn timeouts(settings: &Settings) -> Timeouts {

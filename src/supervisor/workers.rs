@@ -10,6 +10,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use nimbus_client::TopologyId;
@@ -20,6 +21,7 @@ use tokio::sync::mpsc;
 use super::layout::{Layout, RESOURCES};
 use super::local_state::write_whole;
 use super::localizer::{Localized, entries, library_folders};
+use super::metrics::Counts;
 use super::slot::{End, LocalAssignment, WorkerNumber};
 use super::slots::News;
 use crate::id::{ExecutorId, TaskId};
@@ -70,6 +72,7 @@ pub(super) struct Workers {
     pub programs: Programs,
     pub supervisor_id: String,
     pub thrift_port: u16,
+    pub counts: Arc<Counts>,
 }
 
 /// What is remembered of a worker.
@@ -139,10 +142,14 @@ impl Workers {
         tokio::spawn(async move {
             let mark = Mark::of(&log);
             let (end, words) = match this.start(port, &id, &wanted, &localized).await {
-                Ok(running) => match watch(running, asked, &log).await {
-                    Some(ending) => (End::Process(ending), words(&log, mark)),
-                    None => return,
-                },
+                Ok(running) => {
+                    Counts::add(&this.counts.launched);
+                    this.counts.set_process(port, Some(running.id()));
+                    match watch(running, asked, &log).await {
+                        Some(ending) => (End::Process(ending), words(&log, mark)),
+                        None => return,
+                    }
+                }
                 Err(error) => (End::NotStarted { why: error.to_string() }, Vec::new()),
             };
             // The driver is gone when the supervisor stops.
@@ -154,6 +161,8 @@ impl Workers {
     /// Watches a worker that was found running.
     pub fn adopt(&self, found: Found, number: WorkerNumber, news: mpsc::Sender<News>) -> Keeper {
         let Found { worker, port, wanted, running } = found;
+        Counts::add(&self.counts.adopted);
+        self.counts.set_process(port, Some(running.id()));
         let (asks, asked) = mpsc::channel(ASKS);
         let log = self.layout.worker_log(&wanted.topology, port);
         tokio::spawn(async move {

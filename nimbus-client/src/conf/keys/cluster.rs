@@ -154,6 +154,8 @@ keys! {
         "How often a supervisor looks for new versions of blobs.";
     SUPERVISOR_MEMORY_CAPACITY = "supervisor.memory.capacity.mb", Kind::Real, Fallback::Real(4096.0), Cluster, Storm,
         "Memory in MiB that a supervisor offers.";
+    SUPERVISOR_METRICS_PORT = "supervisor.metrics.port", Kind::Port { min: 0 }, Fallback::Whole(0), Cluster, Ours,
+        "Loopback port on which a supervisor answers GET /metrics in Prometheus' text format. 0: any that is free.";
     SUPERVISOR_MONITOR_FREQUENCY = "supervisor.monitor.frequency.secs", POSITIVE_SECS, Fallback::Whole(3), Cluster, Storm,
         "How often a supervisor looks at its workers; the end of a process is seen at once.";
     SUPERVISOR_QUEUE_SIZE = "supervisor.queue.size", POSITIVE, Fallback::Whole(128), Cluster, Storm,

@@ -109,6 +109,7 @@ impl Cluster {
                     "slots": view.slots,
                     "used": view.used,
                     "ready": view.is_registered,
+                    "metrics": view.metrics.map(|address| address.to_string()),
                 })
             })
             .collect();
