@@ -1,25 +1,22 @@
 //! Statistics of executors added up for pages, as Storm adds them; pure.
 //!
-//! **Invariants.** Latencies are averages weighted by the tuples that they were measured on: a
-//! bolt's by executed ones, a spout's by acked ones. Streams whose name begins with `__` count only
-//! if system statistics are asked for.
+//! **Invariants.** Latencies are averages weighted by tuples: a bolt's by executed ones, a spout's by
+//! acked ones. What is emitted and transferred on streams whose name begins with `__` counts only if
+//! system statistics are asked for; what was executed, acked and failed counts in any case.
 
 use std::collections::BTreeSet;
 
 use nimbus_client::thrift as storm;
 use nimbus_client::wire::OrderedFloat;
 
-/// Storm's windows, by the texts under which they stand on the wire.
-pub const WINDOWS: [&str; 4] = ["600", "10800", "86400", ":all-time"];
-/// The window of ten minutes, from which capacity is computed.
-const TEN_MINUTES: &str = "600";
+use crate::stats::Window;
 
 /// Which statistics are added up.
 #[derive(Clone, Copy, Debug)]
 pub struct Scope<'a> {
-    /// One of [`WINDOWS`].
+    /// The name of a [`Window`].
     pub window: &'a str,
-    /// Whether system streams count.
+    /// Whether emissions on system streams count.
     pub with_system: bool,
 }
 
@@ -202,7 +199,7 @@ pub fn spout_streams<'a>(spout: &'a storm::SpoutStats, scope: Scope<'_>) -> BTre
         let streams = windows.get(scope.window).into_iter().flat_map(|streams| streams.keys());
         streams.map(String::as_str)
     };
-    of(&spout.acked).chain(of(&spout.failed)).filter(|stream| scope.takes(stream)).collect()
+    of(&spout.acked).chain(of(&spout.failed)).collect()
 }
 
 /// Streams that a bolt took tuples from in the window.
@@ -214,13 +211,12 @@ pub fn inputs<'a>(
         .into_iter()
         .filter_map(|windows| windows.get(scope.window))
         .flat_map(|streams| streams.keys())
-        .filter(|from| scope.takes(&from.stream_id))
         .collect()
 }
 
 /// The share of the last ten minutes, or of its life, that a bolt's executor spent executing.
 fn capacity(bolt: &storm::BoltStats, uptime_secs: i32) -> f64 {
-    let scope = Scope { window: TEN_MINUTES, with_system: true };
+    let scope = Scope { window: Window::TenMinutes.name(), with_system: true };
     let mut sums = Sums::default();
     for from in inputs(bolt, scope) {
         sums.add_input(bolt, from, scope);
@@ -279,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn system_streams_count_only_when_asked_for() {
+    fn emissions_on_system_streams_count_only_when_asked_for() {
         let mut without = Sums::default();
         without.add(&bolt(1, 1.0), 1, SCOPE);
         let mut with = Sums::default();

@@ -13,13 +13,9 @@ use crate::id::ComponentId;
 use crate::nimbus::core::Core;
 use crate::nimbus::error::NimbusError;
 use crate::nimbus::executors::to_wire;
-use crate::nimbus::sums::{self, Common, Scope, Sums, WINDOWS};
+use crate::nimbus::sums::{self, Common, Scope, Sums};
 use crate::nimbus::topologies::Entry;
-
-/// The window of a request; what is none of Storm's means all time, as it does there.
-pub fn window(asked: &str) -> &str {
-    if WINDOWS.contains(&asked) { asked } else { ":all-time" }
-}
+use crate::stats::Window;
 
 impl Core {
     /// A topology's page.
@@ -31,7 +27,7 @@ impl Core {
     ) -> storm::TopologyPageInfo {
         let beats = self.beats.workers(&entry.id);
         let running = self.running(entry, &beats);
-        let scope = Scope { window: window(asked), with_system };
+        let scope = Scope { window: Window::named(asked).name(), with_system };
         let (spouts, bolts) = self.components(entry, &running, scope);
         let summary = self.topology_summary(entry);
         let resources = resources(entry);
@@ -123,7 +119,7 @@ impl Core {
         let beats = self.beats.workers(&entry.id);
         let all = self.running(entry, &beats);
         let own: Vec<&Running<'_>> = of_component(entry, &all, &id).collect();
-        let scope = Scope { window: window(asked), with_system };
+        let scope = Scope { window: Window::named(asked).name(), with_system };
         let is_spout = planned.is_spout;
         Ok(storm::ComponentPageInfo {
             component_id: component.to_owned(),
@@ -182,7 +178,8 @@ fn topology_stats(running: &[Running<'_>], with_system: bool) -> storm::Topology
     };
     let reported: Vec<_> =
         running.iter().filter_map(|running| Some((running.stats?, running.uptime_secs))).collect();
-    for window in WINDOWS.iter().filter(|_| !reported.is_empty()) {
+    for window in Window::ALL.into_iter().filter(|_| !reported.is_empty()) {
+        let window = window.name();
         let scope = Scope { window, with_system };
         // Acks of bolts are not those of messages, so only spouts say how messages ended.
         let (mut all, mut spouts) = (Sums::default(), Sums::default());
@@ -193,7 +190,7 @@ fn topology_stats(running: &[Running<'_>], with_system: bool) -> storm::Topology
             }
         }
         let put = |map: &mut Option<BTreeMap<String, i64>>, value| {
-            map.get_or_insert_default().insert((*window).to_owned(), value);
+            map.get_or_insert_default().insert(window.to_owned(), value);
         };
         put(&mut stats.window_to_emitted, all.emitted);
         put(&mut stats.window_to_transferred, all.transferred);
@@ -201,7 +198,7 @@ fn topology_stats(running: &[Running<'_>], with_system: bool) -> storm::Topology
         put(&mut stats.window_to_failed, spouts.failed);
         let latency = OrderedFloat(spouts.complete_latency_ms());
         let latencies = stats.window_to_complete_latencies_ms.get_or_insert_default();
-        latencies.insert((*window).to_owned(), latency);
+        latencies.insert(window.to_owned(), latency);
     }
     stats
 }
@@ -211,7 +208,7 @@ fn window_to_stats(own: &[&Running<'_>], is_spout: bool, with_system: bool) -> A
     if own.iter().all(|running| running.stats.is_none()) {
         return by_window;
     }
-    for window in WINDOWS {
+    for window in Window::ALL.map(Window::name) {
         let mut sums = Sums::default();
         for running in own {
             if let Some(stats) = running.stats {
