@@ -178,6 +178,11 @@ impl Latencies {
         self.counts.iter().sum()
     }
 
+    /// All latencies added up.
+    pub fn sum(&self) -> Duration {
+        Duration::from_nanos(self.sum_ns)
+    }
+
     /// The mean; zero if nothing was recorded.
     pub fn mean(&self) -> Duration {
         Duration::from_nanos(self.sum_ns.checked_div(self.count()).unwrap_or(0))

@@ -28,7 +28,7 @@ pub(super) fn follow(args: Arc<WorkerArgs>, running: RunningTopology) -> impl Fn
             args,
             running,
             clock: Clock::system(),
-            heartbeats: Heartbeats,
+            heartbeats: Heartbeats::default(),
             errors: 0,
             unsent: BTreeMap::new(),
         };

@@ -1,79 +1,139 @@
 //! Counters of executors as Storm's heartbeats have them.
+//!
+//! The runtime counts latency from emission to completion per executor; a spout with several streams
+//! has it shared out by completed messages. Times of `execute` are not counted yet and are told as 0.
 
 use std::collections::BTreeMap;
 
-use nimbus_client::thrift::{
-    BoltStats, ExecutorInfo, ExecutorSpecificStats, ExecutorStats as Wire, GlobalStreamId,
-    SpoutStats,
-};
-use nimbus_client::wire::OrderedFloat;
+use nimbus_client::thrift::{ExecutorInfo, ExecutorStats as Wire};
 
 use crate::clock::Time;
-use crate::local::{ExecutorStats, InputStats, TopologyStats};
-
-/// The window of everything since the start.
-const ALL_TIME: &str = ":all-time";
+use crate::id::ExecutorId;
+use crate::local::{ExecutorStats, TopologyStats};
+use crate::stats::{Counted, InputStream, Statistics, Totals, executor_stats};
 
 /// Keeps what is needed to tell statistics by windows.
 #[derive(Debug, Default)]
-pub(super) struct Heartbeats;
+pub(super) struct Heartbeats {
+    executor_to_statistics: BTreeMap<ExecutorId, Statistics>,
+}
 
 impl Heartbeats {
-    /// The statistics of all executors.
+    /// The statistics of all executors, as of `now`.
     pub fn executor_stats(
         &mut self,
         stats: &TopologyStats,
-        _now: Time,
+        now: Time,
     ) -> BTreeMap<ExecutorInfo, Wire> {
-        let told = stats.executors.iter().map(|executor| (info(executor), tell(executor)));
+        let started = Time::ZERO + now.since(Time::ZERO).saturating_sub(stats.uptime);
+        let told = stats.executors.iter().map(|executor| {
+            let statistics = self.executor_to_statistics.entry(executor.id);
+            let statistics = statistics.or_insert_with(|| Statistics::new(started));
+            statistics.sample(now, totals(executor));
+            (info(executor.id), executor_stats(statistics, executor.is_spout))
+        });
         told.collect()
     }
 }
 
-fn info(executor: &ExecutorStats) -> ExecutorInfo {
-    ExecutorInfo::new(executor.id.first_task.0.into(), executor.id.last_task.0.into())
+fn info(id: ExecutorId) -> ExecutorInfo {
+    ExecutorInfo::new(id.first_task.0.into(), id.last_task.0.into())
 }
 
-fn tell(executor: &ExecutorStats) -> Wire {
-    let outputs = |count: fn(&crate::local::OutputStats) -> u64| {
-        let counts = executor.outputs.iter();
-        let counts = counts.map(|(stream, out)| (stream.as_str().to_owned(), count(out) as i64));
-        window(counts.collect::<BTreeMap<_, _>>())
-    };
-    let inputs = |count: fn(&InputStats) -> u64| {
-        let counts = executor.inputs.iter().map(|((component, stream), input)| {
-            let (component, stream) = (component.as_str().to_owned(), stream.as_str().to_owned());
-            (GlobalStreamId::new(component, stream), count(input) as i64)
-        });
-        window(counts.collect::<BTreeMap<_, _>>())
-    };
-    let specific = match executor.is_spout {
-        true => {
-            let mean_ms = executor.complete_latency.mean().as_secs_f64() * 1e3;
-            let latencies = executor.outputs.keys();
-            let latencies = latencies.map(|name| (name.as_str().to_owned(), OrderedFloat(mean_ms)));
-            ExecutorSpecificStats::Spout(SpoutStats::new(
-                outputs(|out| out.acked),
-                outputs(|out| out.failed),
-                window(latencies.collect()),
-            ))
+/// What an executor has counted since it started.
+fn totals(executor: &ExecutorStats) -> Totals {
+    let mut totals = Totals::new();
+    let completed: u64 = executor.outputs.values().map(|output| output.acked).sum();
+    let latency_ns = executor.complete_latency.sum().as_nanos();
+    for (stream, output) in &executor.outputs {
+        totals.insert(Counted::Emitted(stream.clone()), output.emitted);
+        totals.insert(Counted::Transferred(stream.clone()), output.transferred);
+        if executor.is_spout {
+            let share_ns = latency_ns * u128::from(output.acked) / u128::from(completed.max(1));
+            totals.insert(Counted::Completed(stream.clone()), output.acked);
+            totals.insert(Counted::CompleteNs(stream.clone()), share_ns as u64);
+            totals.insert(Counted::Lost(stream.clone()), output.failed);
         }
-        false => ExecutorSpecificStats::Bolt(BoltStats::new(
-            inputs(|input| input.acked),
-            inputs(|input| input.failed),
-            window(BTreeMap::new()),
-            inputs(|input| input.executed),
-            window(BTreeMap::new()),
-        )),
-    };
-    Wire::new(
-        outputs(|out| out.emitted),
-        outputs(|out| out.transferred),
-        specific,
-        OrderedFloat(1.0),
-    )
+    }
+    for ((component, stream), input) in &executor.inputs {
+        let from = InputStream { component: component.clone(), stream: stream.clone() };
+        totals.insert(Counted::Executed(from.clone()), input.executed);
+        totals.insert(Counted::Acked(from.clone()), input.acked);
+        totals.insert(Counted::Failed(from), input.failed);
+    }
+    totals
 }
 
-fn window<T>(counts: T) -> BTreeMap<String, T> {
-    BTreeMap::from([(ALL_TIME.to_owned(), counts)])
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use nimbus_client::thrift::{ExecutorSpecificStats, GlobalStreamId};
+
+    use super::*;
+    use crate::assignment::text;
+    use crate::counter::Latencies;
+    use crate::local::{InputStats, OutputStats};
+
+    fn executor(task: &str, is_spout: bool) -> ExecutorStats {
+        ExecutorStats {
+            id: text::executor(task),
+            component: "any".into(),
+            is_spout,
+            thread: 0,
+            outputs: BTreeMap::new(),
+            inputs: BTreeMap::new(),
+            pending: 0,
+            finished: 0,
+            timed_out: 0,
+            late: 0,
+            errors: 0,
+            restarts: 0,
+            full: 0,
+            dropped: 0,
+            complete_latency: Latencies::default(),
+        }
+    }
+
+    /// A spout that completed so many messages in 2 ms each, and a bolt that executed as many.
+    fn stats(uptime_secs: u64, completed: u64) -> TopologyStats {
+        let mut spout = executor("1", true);
+        let output = OutputStats {
+            emitted: completed,
+            transferred: 2 * completed,
+            ..OutputStats::default()
+        };
+        spout.outputs.insert("default".into(), OutputStats { acked: completed, ..output });
+        for _ in 0..completed {
+            spout.complete_latency.record(Duration::from_millis(2));
+        }
+        let mut bolt = executor("2-3", false);
+        let input = InputStats { executed: completed, acked: completed, failed: 0 };
+        bolt.inputs.insert(("any".into(), "default".into()), input);
+        TopologyStats { uptime: Duration::from_secs(uptime_secs), executors: vec![spout, bolt] }
+    }
+
+    #[test]
+    fn a_worker_tells_counts_and_latencies_by_windows() {
+        let mut heartbeats = Heartbeats::default();
+        let at = |secs: u64| Time::ZERO + Duration::from_secs(1_000 + secs);
+        heartbeats.executor_stats(&stats(100, 40), at(100));
+        heartbeats.executor_stats(&stats(1_000, 40), at(1_000));
+        let told = heartbeats.executor_stats(&stats(1_001, 50), at(1_001));
+        let spout = &told[&ExecutorInfo::new(1, 1)];
+        assert_eq!(
+            (spout.emitted["600"]["default"], spout.emitted[":all-time"]["default"]),
+            (10, 50)
+        );
+        assert_eq!(spout.transferred["10800"]["default"], 100);
+        let ExecutorSpecificStats::Spout(specific) = &spout.specific else { panic!("a spout") };
+        assert_eq!(specific.acked["600"]["default"], 10);
+        assert_eq!(specific.complete_ms_avg["600"]["default"].0, 2.0);
+        assert!(specific.failed.is_empty());
+        let ExecutorSpecificStats::Bolt(bolt) = &told[&ExecutorInfo::new(2, 3)].specific else {
+            panic!("a bolt")
+        };
+        let from = GlobalStreamId::new("any".to_owned(), "default".to_owned());
+        assert_eq!((bolt.executed["600"][&from], bolt.acked["86400"][&from]), (10, 50));
+    }
 }
