@@ -12,6 +12,7 @@ use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 use nimbus_client::client::{Address, ClientOptions, NimbusClient, NimbusMethods};
+use nimbus_client::submit::{Archive, Described, Submission, submit};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use storm_runtime::clock::Clock;
@@ -130,6 +131,21 @@ impl Cluster {
         nimbus.topology(name).expect("it can be asked for").expect("it is listed").id
     }
 
+    /// Submits a topology of the example `numbers` as a user does, and answers its id.
+    pub fn submit_numbers(&self, args: &[&str]) -> String {
+        let binary = example("numbers");
+        let mut describe = Command::new(&binary);
+        describe.args(["describe", "numbers"]).args(args).args(["--format", "submit"]);
+        let told = describe.output().expect("it describes itself");
+        assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+        let described = Described::parse(&told.stdout).expect("it is understood");
+        let submission = Submission::of(described).expect("it can be submitted");
+        let archive = Archive::new().with_binary(&binary).expect("it is a binary");
+        let mut archive = archive.pack().expect("it is packed");
+        let submitted = submit(&mut self.nimbus(), &submission, &mut archive, &mut |_| {});
+        submitted.expect("it is taken").id.expect("Nimbus tells its id")
+    }
+
     /// The newest error of a topology.
     pub fn error(&self, id: &str) -> Option<String> {
         let info = self.nimbus().call(|nimbus| nimbus.get_topology_info(id.to_owned()));
@@ -221,7 +237,7 @@ impl Drop for Cluster {
 
 /// An archive with the scripted worker as its binary; `change` may alter the binary.
 pub fn archive(behaviour: &str, change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
-    let mut binary = fs::read(scripted_worker()).expect("cargo has built the example");
+    let mut binary = fs::read(example("scripted_worker")).expect("cargo has built the example");
     change(&mut binary);
     let manifest = r#"{"format":1,"binary":"topology","target":"","runtime":"0.1.0"}"#;
     let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
@@ -239,22 +255,23 @@ pub fn archive(behaviour: &str, change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     zip.finish().expect("the archive ends").into_inner()
 }
 
-/// The example beside the tests. Cargo builds it when it runs all tests, not when it runs these
+/// An example beside the tests. Cargo builds them when it runs all tests, not when it runs these
 /// alone, so it is asked once more.
-fn scripted_worker() -> PathBuf {
+fn example(name: &str) -> PathBuf {
     static BUILT: Once = Once::new();
     BUILT.call_once(|| {
         let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--quiet", "--features", "daemons", "--example", "scripted_worker"]);
+        cargo.args(["build", "--quiet", "--features", "daemons"]);
+        cargo.args(["--example", "scripted_worker", "--example", "numbers"]);
         if !cfg!(debug_assertions) {
             cargo.arg("--release");
         }
         let built = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status();
-        assert!(built.expect("cargo runs").success(), "cargo builds the scripted worker");
+        assert!(built.expect("cargo runs").success(), "cargo builds what is submitted");
     });
     let own = std::env::current_exe().expect("it is known");
     let target = own.parent().and_then(Path::parent).expect("it lies in target/<profile>/deps");
-    target.join("examples/scripted_worker")
+    target.join("examples").join(name)
 }
 
 /// The first of that many ports in a row that nobody listens on.

@@ -5,6 +5,7 @@
 mod cluster;
 mod topology;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::TcpListener;
 
@@ -45,6 +46,33 @@ fn a_topology_runs_on_two_supervisors_and_a_killed_worker_is_started_again() {
     let error =
         cluster.eventually("the end is told as an error of the topology", || cluster.error(&id));
     assert!(error.contains("was ended by signal 9"), "{error}");
+}
+
+#[test]
+fn no_number_is_lost_when_every_worker_and_the_daemon_are_killed() {
+    const COUNT: usize = 1_500;
+    let mut cluster = Cluster::start(2);
+    let file = cluster.path().join("numbers");
+    let path = file.to_string_lossy().into_owned();
+    let id = cluster.submit_numbers(&["--count", &COUNT.to_string(), "--file", &path]);
+    let written = || -> BTreeSet<String> {
+        let text = fs::read_to_string(&file).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
+    };
+    let grown = |cluster: &Cluster, by: usize| {
+        let before = written().len();
+        let goal = COUNT.min(before + by);
+        cluster.eventually("numbers arrive", || (written().len() >= goal).then_some(()));
+    };
+    grown(&cluster, 50);
+    for turn in 0..2 {
+        kill(running(&cluster, &id, 2)[turn]);
+        grown(&cluster, 50);
+    }
+    cluster.kill_daemon();
+    grown(&cluster, 50);
+    cluster.start_daemon();
+    cluster.eventually("all numbers arrive", || (written().len() == COUNT).then_some(()));
 }
 
 #[test]

@@ -50,6 +50,13 @@ pub enum Command {
         #[command(flatten)]
         daemon: DaemonArgs,
     },
+    /// Run some executors of a submitted topology of built-in components; a supervisor starts this.
+    #[command(hide = true, disable_help_flag = true)]
+    Worker {
+        /// What Storm gives to a worker.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
     /// Make a session and become a program.
     #[command(hide = true)]
     Launch {

@@ -9,6 +9,7 @@ use storm_runtime::logs::LogError;
 use storm_runtime::nimbus::StartError;
 use storm_runtime::process::Holder;
 use storm_runtime::supervisor::SupervisorError;
+use storm_runtime::worker::WorkerError;
 
 /// Why the program ends with exit code 1.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +79,12 @@ pub enum Error {
         "a supervisor on its own needs a shared state that several processes can use, and the embedded one belongs to one process"
     )]
     NoSharedState,
+    /// A worker's arguments are wrong.
+    #[error("these are not a worker's arguments: {0}")]
+    WorkerArgs(#[from] clap::Error),
+    /// A worker cannot run.
+    #[error(transparent)]
+    Worker(#[from] WorkerError),
     /// A program cannot be run.
     #[error("cannot run {program}: {source}", program = program.display())]
     Launch {

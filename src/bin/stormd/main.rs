@@ -4,6 +4,7 @@
 //!   stormd local --state DIR     Nimbus, supervisors and the shared state in one process
 //!   stormd nimbus                Nimbus alone, over the embedded state
 //!   stormd supervisor            one supervisor, where several processes share the state
+//!   stormd worker …              a worker for topologies of built-in components alone
 //!   stormd launch -- PROGRAM …   makes a session and becomes a program; supervisors use it
 //!   stormd version [--json]
 //! ```
@@ -22,6 +23,8 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
+use storm_runtime::topology::Register;
+use storm_runtime::worker::{self, WorkerArgs};
 
 use args::{Args, Command, PROGRAM};
 use error::Error;
@@ -49,6 +52,12 @@ fn run(command: Command) -> Result<(), Error> {
         Command::Local { state } => local::run(&state),
         Command::Nimbus { daemon } => nimbus::run(&daemon),
         Command::Supervisor { .. } => Err(Error::NoSharedState),
+        Command::Worker { args } => {
+            let typed = std::iter::once("worker".into()).chain(args);
+            let matches = WorkerArgs::command().try_get_matches_from(typed)?;
+            // Built-in components are all that is registered here.
+            Ok(worker::run(WorkerArgs::from_matches(&matches), &Register::new())?)
+        }
         Command::Launch { program, args } => {
             let source = storm_runtime::process::become_program(&program, &args);
             Err(Error::Launch { program, source })
