@@ -77,11 +77,23 @@ pub(crate) struct ExecutorCounts {
     pub full: Count,
     /// Calls of the component or of the ledger: runs of the executor that had something to do.
     pub cycles: Count,
+    /// Bolts: nanoseconds of the runs that were timed, one in [`TIMED`](Self::TIMED).
+    pub timed_ns: Count,
+    /// Bolts: tuples executed in those runs.
+    pub timed_tuples: Count,
     /// Time from emission to completed tree.
     pub complete_latency: LatencyCounts,
 }
 
 impl ExecutorCounts {
+    /// One cycle of a thread in so many is timed, the first one among them.
+    pub const TIMED: u32 = 16;
+
+    /// Tuples given to `execute` on all inputs.
+    pub fn executed(&self) -> u64 {
+        self.inputs.iter().map(|input| input.executed.get()).sum()
+    }
+
     pub fn new(outputs: usize, inputs: usize) -> Self {
         Self {
             outputs: (0..outputs).map(|_| OutputCounts::default()).collect(),
@@ -94,6 +106,8 @@ impl ExecutorCounts {
             restarts: Count::default(),
             full: Count::default(),
             cycles: Count::default(),
+            timed_ns: Count::default(),
+            timed_tuples: Count::default(),
             complete_latency: LatencyCounts::default(),
         }
     }

@@ -37,9 +37,12 @@ pub(crate) use core::Core;
 pub(crate) use exchange::Exchange;
 pub(crate) use spout::SpoutExecutor;
 
+use std::sync::Arc;
+
 use tracing::Span;
 
 use crate::clock::Time;
+use crate::counter::ExecutorCounts;
 use crate::transfer::Transfer;
 
 /// An executor of any kind.
@@ -87,6 +90,14 @@ impl Executor {
             Self::Spout(spout) => spout.command(command),
             Self::Bolt(bolt) if command == Command::Close => bolt.close(),
             Self::Bolt(_) | Self::Acker(_) | Self::Exchange(_) => {}
+        }
+    }
+
+    /// The counters of a bolt's executor, whose runs are timed now and then.
+    pub fn timed_counts(&self) -> Option<&Arc<ExecutorCounts>> {
+        match self {
+            Self::Bolt(bolt) => Some(&bolt.core.counts),
+            Self::Spout(_) | Self::Acker(_) | Self::Exchange(_) => None,
         }
     }
 

@@ -16,7 +16,7 @@ use crate::tuple::{Anchor, MessageId};
 /// The pending messages of one spout task.
 ///
 /// # Cost
-/// 56 bytes per slot; [`insert`](Self::insert) and [`remove`](Self::remove) take constant time and
+/// 56 bytes per slot; [`insert`](Self::insert), [`apply`](Self::apply) and [`heed`](Self::heed) take constant time and
 /// allocate only while the table grows.
 #[derive(Debug)]
 pub(crate) struct Pending {

@@ -20,8 +20,9 @@ use super::plan::{self, Plan};
 use super::topologies::Entry;
 use super::validate;
 use crate::blobstore::random_name;
+use crate::id::ComponentId;
 use crate::server::Caller;
-use crate::system_topology::{InvalidTopology, normalised};
+use crate::system_topology::{EVENT_LOGGER, InvalidTopology, METRICS_PREFIX, normalised};
 
 /// A submission as it comes from a client.
 pub struct Submission {
@@ -96,6 +97,7 @@ impl Core {
         let topology = normalised(&topology, &merged).map_err(invalid)?;
         let plan = Plan::of(&topology, &merged).map_err(invalid)?;
         let component_to_executors = plan.numbering.start_executors();
+        runs_here(component_to_executors.keys())?;
         let executors: usize = component_to_executors.values().sum();
         let workers = plan::count(merged.get("topology.workers")).unwrap_or(1).max(1);
         let settings = &self.settings;
@@ -231,6 +233,22 @@ fn within(what: &str, asked: usize, limit: Option<u32>, key: &str) -> Result<(),
 
 fn invalid(why: InvalidTopology) -> NimbusError {
     NimbusError::invalid(format!("the topology cannot be taken: {why}"))
+}
+
+/// Refuses system components that no worker of this engine runs, whose tasks it would not number.
+fn runs_here<'a>(components: impl Iterator<Item = &'a ComponentId>) -> Result<(), NimbusError> {
+    for component in components {
+        let (key, remedy) = match component.as_str() {
+            EVENT_LOGGER => ("topology.eventlogger.executors", "set it to 0"),
+            id if id.starts_with(METRICS_PREFIX) => {
+                ("topology.metrics.consumer.register", "leave it out and read Nimbus' metrics")
+            }
+            _ => continue,
+        };
+        let what = format!("{key} asks for {component}, which this engine does not run: {remedy}");
+        return Err(NimbusError::invalid(what));
+    }
+    Ok(())
 }
 
 /// Makes sure that there is a secret by which the topology's workers know each other: the one that a

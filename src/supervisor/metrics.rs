@@ -120,7 +120,7 @@ mod tests {
         for line in [
             "supervisor_num_slots_used_gauge 1",
             "supervisor_num_workers_launched_total 1",
-            "supervisor_thrift_calls_total{method=\"report\"} 0",
+            "supervisor_num_slots 4",
             "supervisor_worker_memory_resident_bytes{port=\"6700\"} ",
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");

@@ -193,3 +193,24 @@ fn of_two_submissions_of_one_name_one_is_refused() {
         bench.client().submit_topology("wc".into(), String::new(), "{}".into(), topology(1));
     check_refused(again, "AlreadyAliveException", "wc is already alive");
 }
+
+#[test]
+fn system_components_that_no_worker_runs_are_refused_by_their_key() {
+    let bench = Bench::new();
+    let mut client = bench.client();
+    let loggers = json!({"topology.eventlogger.executors": 1});
+    let consumer = json!({"topology.metrics.consumer.register": [{"class": "a.Log"}]});
+    for (conf, key) in [
+        (loggers, "topology.eventlogger.executors"),
+        (consumer, "topology.metrics.consumer.register"),
+    ] {
+        let (kind, sentence) = refusal(client.submit_topology(
+            "words".to_owned(),
+            String::new(),
+            conf.to_string(),
+            topology(1),
+        ));
+        assert_eq!(kind, "InvalidTopologyException");
+        assert!(sentence.contains(key), "{sentence}");
+    }
+}

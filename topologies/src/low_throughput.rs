@@ -147,7 +147,7 @@ pub fn add_to(app: App) -> App {
     app.register("throttled-spout", ThrottledSpout::new)
         .register("latency-bolt", |(): ()| LatencyBolt::default())
         .topology("low-throughput", build)
-        .report("low-throughput", |running, report| tell(running, report))
+        .report("low-throughput", tell)
 }
 
 fn build(builder: &mut TopologyBuilder, args: LowThroughputArgs) -> Result {
