@@ -1,6 +1,6 @@
 //! Where a thread with sockets sleeps: until one of them is ready, until it is woken, or for a time.
 //!
-//! **Budget.** One system call to sleep, one to wake. A waking takes the descriptor's edge, so the
+//! **Budget.** One system call to sleep, two where a timer is near, one to wake. A waking takes the descriptor's edge, so the
 //! sleeper does not read it.
 //!
 //! **Runs on** the owner's thread, but for [`Poller::wake`].
@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
-use rustix::event::{EventfdFlags, Timespec, eventfd};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
 /// Sockets that are told of at once; the others come next time.
 const MOST_EVENTS: usize = 64;
@@ -19,6 +19,11 @@ const MOST_EVENTS: usize = 64;
 const WAKE: u64 = u64::MAX;
 /// Sockets that are told apart; those beyond share the last bit.
 const BITS: u64 = 64;
+
+/// Timeouts below are kept to the nanosecond.
+const FINE: Duration = Duration::from_millis(20);
+/// How long before a later timeout a sleep ends, to be gone on with.
+const AHEAD: Duration = Duration::from_millis(2);
 
 /// Watches sockets for the thread that sleeps in it.
 #[derive(Debug)]
@@ -91,11 +96,21 @@ impl Poller {
 
     /// Sleeps; called by the owner, through its parker.
     pub(super) fn sleep(&self, timeout: Option<Duration>) {
+        // The call on many sockets counts whole milliseconds, rounded up, so it ends ahead of a timer
+        // that is far away; what is left is slept in the call that counts nanoseconds.
+        let timeout = match timeout {
+            Some(timeout) if timeout < FINE => {
+                let mut polled = [PollFd::new(&self.epoll, PollFlags::IN)];
+                if !matches!(poll(&mut polled, Some(&timespec(timeout))), Ok(1..)) {
+                    return;
+                }
+                Some(Duration::ZERO)
+            }
+            Some(timeout) => Some(timeout - AHEAD),
+            None => None,
+        };
         let mut room = [const { std::mem::MaybeUninit::<Event>::uninit() }; MOST_EVENTS];
-        let timeout = timeout.map(|timeout| Timespec {
-            tv_sec: timeout.as_secs() as i64,
-            tv_nsec: timeout.subsec_nanos().into(),
-        });
+        let timeout = timeout.map(timespec);
         // A signal may interrupt the call; the thread may wake for no reason.
         let Ok((events, _)) = epoll::wait(&self.epoll, &mut room[..], timeout.as_ref()) else {
             return;
@@ -117,4 +132,8 @@ impl Poller {
         // It fails only when the counter is full, and then it wakes as well.
         let _ = rustix::io::write(&self.wake, &1u64.to_ne_bytes());
     }
+}
+
+fn timespec(duration: Duration) -> Timespec {
+    Timespec { tv_sec: duration.as_secs() as i64, tv_nsec: duration.subsec_nanos().into() }
 }
