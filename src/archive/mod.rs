@@ -24,11 +24,17 @@ mod manifest;
 mod unpack;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub use binary::{Binary, BinaryError};
 pub use manifest::{MANIFEST, RuntimeManifest};
 pub use unpack::{Caps, RESOURCES, unpack_resources};
+
+/// What `LD_LIBRARY_PATH` names to a worker whose resources these are, as Storm's does.
+pub fn library_folders(resources: &Path) -> Vec<PathBuf> {
+    let by_machine = format!("Linux-{}", std::env::consts::ARCH);
+    vec![resources.join(by_machine), resources.to_owned()]
+}
 
 /// Why an archive was not unpacked.
 #[derive(Debug, thiserror::Error)]

@@ -17,6 +17,7 @@
 //! **Not here:** what a supervisor does with an assignment (`supervisor`).
 
 pub mod base;
+mod binary;
 pub mod lifecycle;
 pub mod rebalance;
 pub mod record;

@@ -13,6 +13,7 @@ use nimbus_client::{TopologyId, TopologyName};
 use serde_json::{Map, Value};
 
 use super::base::TopologyBase;
+use super::binary;
 use super::core::{Core, SECRET};
 use super::error::NimbusError;
 use super::lifecycle::Status;
@@ -113,7 +114,9 @@ impl Core {
             "" => None,
             location => {
                 let found = self.inbox.finished(location);
-                Some(found.map_err(|error| NimbusError::invalid(error.to_string()))?)
+                let found = found.map_err(|error| NimbusError::invalid(error.to_string()))?;
+                binary::check(&found)?;
+                Some(found)
             }
         };
         let owner = self.owner(caller);

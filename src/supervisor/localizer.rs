@@ -23,7 +23,9 @@ use serde_json::{Map, Value};
 
 use super::layout::{CODE, CONF, JAR, Layout, RESOURCES};
 use super::settings::NimbusAccess;
-use crate::archive::{ArchiveError, Binary, BinaryError, Caps, RuntimeManifest, unpack_resources};
+use crate::archive::{
+    ArchiveError, Binary, BinaryError, Caps, RuntimeManifest, library_folders, unpack_resources,
+};
 use crate::process::boot_id;
 
 /// Name of the file that tells during which run of the machine a topology was brought here.
@@ -181,12 +183,6 @@ impl Localizer {
             tracing::warn!("cannot remove {}: {error}", folder.display());
         }
     }
-}
-
-/// What `LD_LIBRARY_PATH` names to a worker, as Storm's does.
-pub(super) fn library_folders(resources: &Path) -> Vec<PathBuf> {
-    let by_machine = format!("Linux-{}", std::env::consts::ARCH);
-    vec![resources.join(by_machine), resources.to_owned()]
 }
 
 /// Folders and files in a folder; none if it is not there.

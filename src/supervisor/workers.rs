@@ -20,10 +20,11 @@ use tokio::sync::mpsc;
 
 use super::layout::{Layout, RESOURCES};
 use super::local_state::write_whole;
-use super::localizer::{Localized, entries, library_folders};
+use super::localizer::{Localized, entries};
 use super::metrics::Counts;
 use super::slot::{End, LocalAssignment, WorkerNumber};
 use super::slots::News;
+use crate::archive::library_folders;
 use crate::id::{ExecutorId, TaskId};
 use crate::logs::{Bounds, Mark, last_lines};
 use crate::process::{Ending, Launch, ProcessError, ProcessId, Running, find_by_arguments};

@@ -552,6 +552,22 @@ fn push_made(values: &mut Vec<Value>, make: impl FnOnce() -> Value) {
     values.extend(std::iter::once_with(make));
 }
 
+/// Appends a text of bytes that are not checked yet, if all of them are ASCII and stand inside of
+/// the value; else false, and nothing is appended.
+#[inline]
+pub(crate) fn push_short_ascii(values: &mut Vec<Value>, bytes: &[u8]) -> bool {
+    const NOT_ASCII: u64 = 0x8080_8080_8080_8080;
+    if bytes.len() > INLINE_BYTES {
+        return false;
+    }
+    let words = inline_words(bytes);
+    if (words[0] | words[1] | words[2]) & NOT_ASCII != 0 {
+        return false;
+    }
+    push_made(values, || Value(Repr::InlineStr(bytes.len() as u8, words)));
+    true
+}
+
 impl IntoValue for &str {
     #[inline(always)]
     fn push_onto(self, values: &mut Vec<Value>) {

@@ -166,6 +166,10 @@ impl Worker<'_> {
         orders: &WorkerOrders,
     ) -> Result<Option<Ending>, WorkerError> {
         levels::apply(self.levels, orders.log_config.as_ref());
+        let debugged = orders.component_debug.iter().flatten();
+        for (component, _) in debugged.filter(|(_, debug)| debug.enable == Some(true)) {
+            tracing::warn!(component, "debug is on, but this engine has no event logger yet");
+        }
         let slot = WorkerSlot::new(self.args.supervisor.as_str(), self.args.port);
         let Some(share) = Share::of(slot, orders.assignment.as_ref())? else {
             // Before the first executors the supervisor may know no more yet.

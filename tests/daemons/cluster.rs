@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
-use nimbus_client::client::{Address, ClientOptions, NimbusClient, NimbusMethods};
+use nimbus_client::client::{Address, ClientError, ClientOptions, NimbusClient, NimbusMethods};
 use nimbus_client::submit::{Archive, Described, Submission, submit};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -117,18 +117,22 @@ impl Cluster {
 
     /// Submits the scripted topology and answers its id.
     pub fn submit(&self, name: &str, workers: u16, archive: &[u8]) -> String {
+        self.try_submit(name, workers, archive).expect("it is submitted");
+        let topology = self.nimbus().topology(name).expect("it can be asked for");
+        topology.expect("it is listed").id
+    }
+
+    /// Uploads an archive and submits a topology with it, or answers what Nimbus said against it.
+    pub fn try_submit(&self, name: &str, workers: u16, archive: &[u8]) -> Result<(), ClientError> {
         let mut nimbus = self.nimbus();
         let location = nimbus
             .upload_file(&mut Cursor::new(archive), &mut |_| ())
             .expect("the archive is uploaded");
         let conf = json!({ "topology.workers": workers, "topology.message.timeout.secs": 1 });
-        nimbus
-            .call(|nimbus| {
-                let (name, location) = (name.to_owned(), location.clone());
-                nimbus.submit_topology(name, location, conf.to_string(), topology::words())
-            })
-            .expect("it is submitted");
-        nimbus.topology(name).expect("it can be asked for").expect("it is listed").id
+        nimbus.call(|nimbus| {
+            let (name, location) = (name.to_owned(), location.clone());
+            nimbus.submit_topology(name, location, conf.to_string(), topology::words())
+        })
     }
 
     /// Submits a topology of the example `numbers` as a user does, and answers its id.

@@ -150,10 +150,9 @@ fn a_binary_for_another_machine_is_refused_by_the_names_of_both() {
     let foreign = archive("", |binary| {
         binary[MACHINE_AT..MACHINE_AT + 2].copy_from_slice(&other.to_ne_bytes());
     });
-    let id = cluster.submit("words", 1, &foreign);
-    let error = cluster.eventually("an error of the topology is told", || cluster.error(&id));
-    assert!(error.contains("topology was built for "), "{error}");
-    assert!(cluster.workers(&id).is_empty());
+    let error = cluster.try_submit("words", 1, &foreign).expect_err("it cannot run here");
+    assert!(error.to_string().contains("topology was built for "), "{error}");
+    assert!(cluster.nimbus().topology("words").expect("it can be asked for").is_none());
 }
 
 #[test]

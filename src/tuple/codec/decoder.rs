@@ -4,6 +4,7 @@ use std::mem::take;
 use std::sync::Arc;
 
 use super::{DecodeError, DecodeErrorKind, Limits, MAX_DEPTH, ObjectReaders, kind};
+use crate::tuple::value::push_short_ascii;
 use crate::tuple::{SharedObject, Value};
 
 pub(super) struct Decoder<'a> {
@@ -19,6 +20,22 @@ pub(super) struct Decoder<'a> {
 impl<'a> Decoder<'a> {
     pub fn offset(&self) -> usize {
         self.total - self.left.len()
+    }
+
+    /// Decodes the next value if it is a short text of ASCII, which most values are; else false, and
+    /// nothing is taken.
+    #[inline]
+    pub fn short_ascii(&mut self, values: &mut Vec<Value>) -> bool {
+        let Some((&length, rest)) = self.left.split_first() else { return false };
+        if length >= kind::SHORT_STRING_END || usize::from(length) > self.limits.max_bytes {
+            return false;
+        }
+        let Some((text, rest)) = rest.split_at_checked(length.into()) else { return false };
+        let is_taken = push_short_ascii(values, text);
+        if is_taken {
+            self.left = rest;
+        }
+        is_taken
     }
 
     /// Decodes one value onto the end of `values`, where the elements of a list wait as well until

@@ -14,7 +14,27 @@ impl Encoder<'_> {
     pub fn values(&mut self, values: &[Value]) -> Result<(), EncodeError> {
         self.claim(values.len())?;
         self.varint(values.len() as u64);
-        values.iter().try_for_each(|value| self.value(value, 0))
+        for value in values {
+            // Most values are texts, and those in memory need no check.
+            match value.str_bytes() {
+                Some(text) => self.text(text)?,
+                None => self.value(value, 0)?,
+            }
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn text(&mut self, text: &[u8]) -> Result<(), EncodeError> {
+        self.room(text.len())?;
+        if text.len() < usize::from(kind::SHORT_STRING_END) {
+            self.out.push(text.len() as u8);
+        } else {
+            self.out.push(kind::STRING);
+            self.varint(text.len() as u64);
+        }
+        self.out.extend_from_slice(text);
+        Ok(())
     }
 
     fn value(&mut self, value: &Value, depth: usize) -> Result<(), EncodeError> {
@@ -32,16 +52,7 @@ impl Encoder<'_> {
                 self.out.push(kind::F64);
                 self.out.extend_from_slice(&value.to_le_bytes());
             }
-            ValueRef::Str(text) => {
-                self.room(text.len())?;
-                if text.len() < usize::from(kind::SHORT_STRING_END) {
-                    self.out.push(text.len() as u8);
-                } else {
-                    self.out.push(kind::STRING);
-                    self.varint(text.len() as u64);
-                }
-                self.out.extend_from_slice(text.as_bytes());
-            }
+            ValueRef::Str(text) => self.text(text.as_bytes())?,
             ValueRef::Bytes(bytes) => {
                 self.out.push(kind::BYTES);
                 self.block(bytes)?;

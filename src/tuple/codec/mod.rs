@@ -139,7 +139,9 @@ pub fn decode(
     };
     let count = decoder.count("the values", 1)?;
     for _ in 0..count {
-        decoder.value(0, appended.items)?;
+        if !decoder.short_ascii(appended.items) {
+            decoder.value(0, appended.items)?;
+        }
     }
     let used = decoder.offset();
     appended.accept();
