@@ -294,6 +294,38 @@ fn a_worker_that_starts_late_gets_what_was_kept_for_it() {
 }
 
 #[test]
+fn acks_wait_for_a_connection_that_is_made_after_the_tuples_came() {
+    let parts = Parts::default();
+    let shape = Shape { numbers: 500, ..SHAPE };
+    let topology = builder(&parts, &shape).build().unwrap();
+    let place = |component: &str, _| match component {
+        "relay" => 1,
+        "sink" => 2,
+        _ => 0,
+    };
+    let (listeners, addresses) = listeners(3);
+    // The first worker dials the last, and gets no answer until the tuples have come there.
+    let slow = Proxy::new(addresses[2]);
+    slow.stalled.store(true, Ordering::Release);
+    let seen_by_first = [addresses[0], addresses[1], slow.address];
+    let workers: Vec<Worker> = listeners
+        .into_iter()
+        .enumerate()
+        .map(|(own, listener)| {
+            let addresses = if own == 0 { &seen_by_first[..] } else { &addresses[..] };
+            Worker::start(&topology, own, listener, addresses, place).unwrap()
+        })
+        .collect();
+    workers.iter().for_each(|worker| worker.topology().activate());
+    wait_until("all tuples at the sinks", || lock(&parts.seen).len() as u64 == shape.numbers);
+    assert_eq!(lock(&parts.ledger).acked.len(), 0);
+    slow.stalled.store(false, Ordering::Release);
+    check_all_acked(&parts, &shape);
+    let dropped: u64 = workers.iter().map(|worker| worker.exchanged().dropped_acks).sum();
+    assert_eq!((lock(&parts.ledger).failed, dropped), (0, 0));
+}
+
+#[test]
 fn a_slow_task_holds_back_only_what_is_for_it() {
     let parts = Parts::default();
     let shape = Shape { numbers: 30_000, copies: 1, pending: 100_000, ..SHAPE };

@@ -17,7 +17,8 @@
 //!
 //! **Invariants.** A connection never waits for a slow task, because every block that comes has
 //! been granted room before (`links`). What is for a peer that is not there is dropped and counted,
-//! and its blocks come home; before the first connection it is kept for [`FIRST_CONNECTION`].
+//! and its blocks come home; before the first connection tuples and acks are kept for
+//! [`FIRST_CONNECTION`].
 //! Nothing of one connection is carried over into the next but which blocks are occupied.
 //!
 //! **Runs on** one thread of the worker.
@@ -57,6 +58,8 @@ use crate::tuple::{Anchor, Schema};
 const POLL_INTERVAL: Duration = Duration::from_micros(10);
 /// How long tuples wait for the first connection to a peer.
 const FIRST_CONNECTION: Duration = Duration::from_secs(10);
+/// Acks that are kept for a peer before the first connection: 16 MiB of them.
+const MOST_WAITING_ACKS: usize = 1 << 20;
 /// How often a peer is pinged.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
 /// Marks a task without a peer.
@@ -118,10 +121,21 @@ pub(crate) struct Shared {
 struct Peer {
     line: Arc<Line>,
     session: Option<Session>,
-    /// Until when tuples are kept though there is no connection.
+    /// Until when tuples and acks are kept though there is no connection.
     keep_until: Time,
+    /// Acks that wait for the first connection.
+    waiting_acks: Vec<Anchor>,
     /// In-links with credit for this peer.
     creditors: Vec<u32>,
+}
+
+impl Peer {
+    /// Whether acks wait for the first connection: a tuple may have come here over other workers
+    /// before this one and the spout's know each other.
+    #[cold]
+    fn keeps_acks(&self, count: usize, now: Time) -> bool {
+        now < self.keep_until && self.waiting_acks.len() + count <= MOST_WAITING_ACKS
+    }
 }
 
 impl Exchange {
@@ -297,13 +311,12 @@ impl Exchange {
             let run = left.iter().position(|anchor| peer_of(anchor) != peer).unwrap_or(left.len());
             let (same, rest) = left.split_at(run);
             left = rest;
-            match self.peers.get_mut(peer).and_then(|peer| peer.session.as_mut()) {
-                Some(session) => {
-                    let open = frame::open(&mut session.out, code::ACKS);
-                    batch::put_anchors(same, &mut session.out);
-                    open.close(&mut session.out);
+            match self.peers.get_mut(peer) {
+                Some(Peer { session: Some(session), .. }) => put_acks(same, session),
+                Some(peer) if peer.keeps_acks(run, self.now) => {
+                    peer.waiting_acks.extend_from_slice(same);
                 }
-                None => self.shared.counts.dropped_acks.add(run as u64),
+                _ => self.shared.counts.dropped_acks.add(run as u64),
             }
         }
         transfer.finish(block);
@@ -410,11 +423,14 @@ impl Exchange {
                         line,
                         session: None,
                         keep_until: now + FIRST_CONNECTION,
+                        waiting_acks: Vec::new(),
                         creditors: Vec::new(),
                     },
                 }
             })
             .collect();
+        let lost: usize = old.iter().map(|peer| peer.waiting_acks.len()).sum();
+        self.shared.counts.dropped_acks.add(lost as u64);
         for peer in &mut self.peers {
             peer.creditors.clear();
             if let Some(session) = &mut peer.session {
@@ -457,6 +473,7 @@ impl Exchange {
             tracing::error!("cannot watch a connection, its tuples will be late: {error}");
         }
         self.shared.counts.connections.add(1);
+        put_acks(&std::mem::take(&mut self.peers[index].waiting_acks), &mut session);
         self.peers[index].session = Some(session);
         self.peers[index].creditors.clear();
         // Bytes may have come with the handshake.
@@ -524,6 +541,8 @@ impl Exchange {
                 None if peer.keep_until == Time::ZERO => {}
                 None if now >= peer.keep_until => {
                     peer.keep_until = Time::ZERO;
+                    let lost = std::mem::take(&mut peer.waiting_acks).len();
+                    self.shared.counts.dropped_acks.add(lost as u64);
                     self.drop_waiting(index, transfer);
                 }
                 None => next = next.min(peer.keep_until),
@@ -568,6 +587,16 @@ fn encode(
     block.clear();
     if let Some(block) = link.sent(block) {
         transfer.finish(block);
+    }
+}
+
+/// Appends acks, if there are any.
+#[inline]
+fn put_acks(acks: &[Anchor], session: &mut Session) {
+    if !acks.is_empty() {
+        let open = frame::open(&mut session.out, code::ACKS);
+        batch::put_anchors(acks, &mut session.out);
+        open.close(&mut session.out);
     }
 }
 
