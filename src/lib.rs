@@ -24,7 +24,7 @@
 //! |---|---|---|
 //! | 0 | `id`, `clock`, `text_cases` | identifiers as newtypes; the only place that reads time; tests as text |
 //! | 1 | `conf`, `counter`, `tuple`, `queue`, `metrics` | Storm's configuration keys parsed once; everything that is counted; what components measure of themselves; tuples, values, blocks and their wire codec; rings between threads and the one place where a thread may sleep (the only `unsafe`) |
-//! | 1 | `logs`, `process`, `archive` | log files that rotate; processes of this machine, and what a submitted archive holds (feature `daemons`) |
+//! | 1 | `logs`, `signals`, `process`, `archive` | log files that rotate; SIGTERM and SIGINT; processes of this machine, and what a submitted archive holds (feature `daemons`) |
 //! | 2 | `component`, `acker`, `assignment`, `stats`, `server` | what spouts and bolts share: declaration, context, errors, metrics; the XOR ledger, pure; executor → slot; statistics in Storm's windows; the Thrift server frame of the daemons |
 //! | 3 | `spout`, `bolt` | the traits that authors implement, and their collectors |
 //! | 4 | `topology` | builder, validation, component → tasks → executors |
@@ -65,6 +65,7 @@ pub mod process;
 pub mod scheduler;
 #[cfg(feature = "daemons")]
 pub mod server;
+pub mod signals;
 pub mod spout;
 pub mod stats;
 #[cfg(feature = "daemons")]

@@ -9,16 +9,11 @@
 use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::{flag, low_level};
 
-/// Exit code after a second signal: 128 and the number of SIGINT, as a shell would say.
-const INTERRUPTED: i32 = 130;
+use crate::signals;
 
 /// What ended a wait.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,15 +34,8 @@ pub(super) struct Signals {
 impl Signals {
     /// Receives signals from now on, for the rest of the process.
     pub fn listen() -> io::Result<Self> {
-        let (received, sender) = UnixStream::pair()?;
+        let received = signals::listen()?;
         received.set_nonblocking(true)?;
-        let seen = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM] {
-            // The order counts: the first signal finds the flag down and raises it.
-            flag::register_conditional_shutdown(signal, INTERRUPTED, seen.clone())?;
-            flag::register(signal, seen.clone())?;
-            low_level::pipe::register(signal, sender.try_clone()?)?;
-        }
         Ok(Self { received, watch_output: true })
     }
 

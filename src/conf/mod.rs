@@ -40,6 +40,10 @@ pub use nimbus_client::conf::{ConfError, ConfErrors, ConfWarning, keys};
 pub use topology::{ComponentThread, TopologyConf, WindowConf};
 pub use wait::{Wait, WaitProfile};
 
+/// Key of the secret by which the workers of a topology know each other: in Storm what a client
+/// makes for its nodes in ZooKeeper. Nimbus makes sure that it is there, and workers read it.
+pub(crate) const WORKER_SECRET: &str = "storm.zookeeper.topology.auth.payload";
+
 /// Keys and values as somebody set them, not yet looked at.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Conf {

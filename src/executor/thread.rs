@@ -211,8 +211,8 @@ impl Duty {
             false => self.untimed_cycles.saturating_sub(1),
         };
         let worked = match self.order {
-            Order::Flow if timed => self.run_timed(now),
-            Order::Flow => self.run_in_flow_order(now),
+            Order::Flow if timed => self.run_in_flow_order(now, Self::run_slot_timed),
+            Order::Flow => self.run_in_flow_order(now, Self::run_slot),
             Order::Random(_) => self.run_in_random_order(now),
         };
         let mut sent = self.transfer.flush();
@@ -240,14 +240,18 @@ impl Duty {
     }
 
     #[inline]
-    fn run_in_flow_order(&mut self, now: Time) -> bool {
+    fn run_in_flow_order(
+        &mut self,
+        now: Time,
+        run_slot: impl Fn(&mut Self, u32, Time) -> bool,
+    ) -> bool {
         let mut worked = false;
         // More than sixteen spouts on one thread are worth an allocation per cycle.
         let mut again: SmallVec<[u32; 16]> = SmallVec::new();
         let mut from = 0;
         while let Some(slot) = self.transfer.ready.take_from(from) {
             worked = true;
-            if self.run_slot(slot, now) {
+            if run_slot(self, slot, now) {
                 again.push(slot);
             }
             from = slot + 1;
@@ -258,31 +262,20 @@ impl Duty {
         worked
     }
 
-    /// As in flow order, and notes how long each bolt's executor runs.
+    /// Runs one executor as [`run_slot`](Self::run_slot), and notes how long a bolt's took.
     #[cold]
-    fn run_timed(&mut self, now: Time) -> bool {
-        let mut again: SmallVec<[u32; 16]> = SmallVec::new();
-        let (mut worked, mut from) = (false, 0);
-        while let Some(slot) = self.transfer.ready.take_from(from) {
-            worked = true;
-            let counts = self.executors[slot as usize].timed_counts().cloned();
-            let before = counts.map(|counts| (counts.executed(), self.clock.now(), counts));
-            if self.run_slot(slot, now) {
-                again.push(slot);
-            }
-            if let Some((executed, began, counts)) = before {
-                let tuples = counts.executed() - executed;
-                if tuples > 0 {
-                    counts.timed_ns.add(self.clock.now().since(began).as_nanos() as u64);
-                    counts.timed_tuples.add(tuples);
-                }
-            }
-            from = slot + 1;
+    fn run_slot_timed(&mut self, slot: u32, now: Time) -> bool {
+        let Some(counts) = self.executors[slot as usize].timed_counts().cloned() else {
+            return self.run_slot(slot, now);
+        };
+        let (executed, began) = (counts.executed(), self.clock.now());
+        let again = self.run_slot(slot, now);
+        let tuples = counts.executed() - executed;
+        if tuples > 0 {
+            counts.timed_ns.add(self.clock.now().since(began).as_nanos() as u64);
+            counts.timed_tuples.add(tuples);
         }
-        for slot in again {
-            self.transfer.ready.insert(slot);
-        }
-        worked
+        again
     }
 
     fn run_in_random_order(&mut self, now: Time) -> bool {

@@ -32,10 +32,8 @@ use super::topologies::Topologies;
 use crate::assignment::WorkerSlot;
 use crate::blobstore::JarInbox;
 use crate::clock::{Clock, Time, unix_time_ms};
+use crate::conf::WORKER_SECRET;
 use crate::scheduler::liveness::Hearing;
-
-/// Key of the secret by which the workers of a topology know each other.
-pub const SECRET: &str = "storm.zookeeper.topology.auth.payload";
 
 /// All of Nimbus but its servers and threads.
 pub struct Core {
@@ -222,7 +220,7 @@ impl Core {
     /// The same conf as clients see it, without the secret of the topology's workers.
     pub fn shown_conf(&self, own: &Map<String, Value>) -> Map<String, Value> {
         let mut conf = self.merged_conf(own);
-        conf.remove(SECRET);
+        conf.remove(WORKER_SECRET);
         conf
     }
 }

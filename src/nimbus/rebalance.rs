@@ -9,13 +9,14 @@ use serde_json::{Map, Value as Json};
 
 use super::base::TopologyBase;
 use crate::assignment::Amounts;
+use crate::conf::WORKER_SECRET;
 use crate::id::ComponentId;
 
 /// Keys that a topology gets when it is submitted; a rebalance does not change them.
 const FIXED_KEYS: [&str; 6] = [
     "storm.local.hostname",
     "storm.zookeeper.superACL",
-    "storm.zookeeper.topology.auth.payload",
+    WORKER_SECRET,
     "storm.zookeeper.topology.auth.scheme",
     "topology.submitter.principal",
     "topology.submitter.user",

@@ -14,13 +14,14 @@ use serde_json::{Map, Value};
 
 use super::base::TopologyBase;
 use super::binary;
-use super::core::{Core, SECRET};
+use super::core::Core;
 use super::error::NimbusError;
 use super::lifecycle::Status;
 use super::plan::{self, Plan};
 use super::topologies::Entry;
 use super::validate;
 use crate::blobstore::random_name;
+use crate::conf::WORKER_SECRET;
 use crate::id::ComponentId;
 use crate::server::Caller;
 use crate::system_topology::{EVENT_LOGGER, InvalidTopology, METRICS_PREFIX, normalised};
@@ -257,9 +258,10 @@ fn runs_here<'a>(components: impl Iterator<Item = &'a ComponentId>) -> Result<()
 /// Makes sure that there is a secret by which the topology's workers know each other: the one that a
 /// client made for its nodes in ZooKeeper, or a new one.
 fn keep_secret(conf: &mut Map<String, Value>) -> Result<(), NimbusError> {
-    let given = conf.get(SECRET).and_then(Value::as_str).is_some_and(|secret| !secret.is_empty());
+    let given =
+        conf.get(WORKER_SECRET).and_then(Value::as_str).is_some_and(|secret| !secret.is_empty());
     if !given {
-        conf.insert(SECRET.to_owned(), random_name()?.into());
+        conf.insert(WORKER_SECRET.to_owned(), random_name()?.into());
     }
     Ok(())
 }

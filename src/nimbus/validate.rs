@@ -11,10 +11,11 @@ use serde_json::{Map, Value};
 
 use super::error::NimbusError;
 use super::plan::count;
+use crate::conf::WORKER_SECRET;
 use crate::system_topology::parallelism_hint;
 
 /// Keys of a topology's conf that Nimbus itself sets or drops; their form is not checked.
-const OWN_KEYS: [&str; 2] = ["storm.id", "storm.zookeeper.topology.auth.payload"];
+const OWN_KEYS: [&str; 2] = ["storm.id", WORKER_SECRET];
 
 /// Checks a topology as it comes from a client.
 ///

@@ -8,12 +8,10 @@ use nimbus_client::wire::{Limits, gunzip, state_from_bytes};
 use serde_json::{Map, Value as Json};
 
 use super::{WorkerArgs, WorkerError};
+use crate::conf::WORKER_SECRET;
 
 /// Bytes that either file may unpack to: Nimbus takes no larger topology.
 const LIMIT_BYTES: usize = 64 << 20;
-
-/// Key of the secret, which Nimbus makes sure is there.
-const SECRET: &str = "storm.zookeeper.topology.auth.payload";
 
 /// A submitted topology and its configuration.
 pub(super) struct Code {
@@ -36,7 +34,7 @@ impl Code {
         let conf = serde_json::from_slice(&json)
             .map_err(|source| WorkerError::Conf { path: conf, source })?;
         let conf: Map<String, Json> = conf;
-        let Some(secret) = conf.get(SECRET).and_then(Json::as_str) else {
+        let Some(secret) = conf.get(WORKER_SECRET).and_then(Json::as_str) else {
             return Err(WorkerError::Secret { topology: args.topology.clone() });
         };
         Ok(Self { topology, secret: secret.to_owned(), conf })

@@ -30,6 +30,7 @@ mod report;
 mod stats;
 mod usage;
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -39,7 +40,6 @@ use std::time::Duration;
 use nimbus_client::client::{Address, ClientOptions, SupervisorClient};
 use nimbus_client::native::WorkerOrders;
 use nimbus_client::thrift::TopologyStatus;
-use signal_hook::consts::{SIGINT, SIGTERM};
 
 pub use args::WorkerArgs;
 pub use error::WorkerError;
@@ -47,6 +47,7 @@ pub use error::WorkerError;
 use crate::assignment::WorkerSlot;
 use crate::local::RunningTopology;
 use crate::logs::{self, Bounds, Levels, RotatingFile};
+use crate::signals;
 use crate::topology::{Register, Topology};
 use code::Code;
 use engine::Share;
@@ -124,7 +125,7 @@ fn run_logged(
     let WorkerArgs { topology: id, supervisor, port, worker, .. } = &**args;
     tracing::info!(topology = %id, supervisor, port, worker, "starting worker");
     let (tell, events) = sync_channel(EVENTS);
-    spawn("signals", signals(tell.clone())?)?;
+    spawn("signals", end_by_signal(tell.clone())?)?;
     let code = Code::read(args)?;
     let topology = Topology::from_thrift(&code.topology, &code.conf, register)?;
     spawn("orders", orders::follow(args.clone(), tell))?;
@@ -212,23 +213,8 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), WorkerE
 }
 
 /// Waits for SIGTERM or SIGINT; the second one ends the process at once.
-fn signals(tell: SyncSender<Event>) -> Result<impl FnOnce() + Send, WorkerError> {
-    use std::io::Read;
-    use std::os::unix::net::UnixStream;
-    use std::sync::atomic::AtomicBool;
-
-    let listen = || {
-        let (received, sender) = UnixStream::pair()?;
-        let seen = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM] {
-            // The order counts: the first signal finds the flag down and raises it.
-            signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, seen.clone())?;
-            signal_hook::flag::register(signal, seen.clone())?;
-            signal_hook::low_level::pipe::register(signal, sender.try_clone()?)?;
-        }
-        Ok(received)
-    };
-    let mut received: UnixStream = listen().map_err(WorkerError::Signals)?;
+fn end_by_signal(tell: SyncSender<Event>) -> Result<impl FnOnce() + Send, WorkerError> {
+    let mut received = signals::listen().map_err(WorkerError::Signals)?;
     Ok(move || {
         if received.read_exact(&mut [0]).is_ok() {
             // Nobody listens any more when the worker ends already.

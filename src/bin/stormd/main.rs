@@ -17,7 +17,6 @@ mod args;
 mod error;
 mod local;
 mod nimbus;
-mod signals;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

@@ -7,10 +7,10 @@ use nimbus_client::conf::{Layered, keys};
 use storm_runtime::cluster::EmbeddedStore;
 use storm_runtime::logs::{self, Bounds, RotatingFile};
 use storm_runtime::nimbus::Nimbus;
+use storm_runtime::signals;
 
 use crate::args::DaemonArgs;
 use crate::error::Error;
-use crate::signals;
 
 /// Folder of the embedded state below `storm.local.dir`.
 const STATE: &str = "state";

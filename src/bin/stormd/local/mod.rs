@@ -17,9 +17,9 @@ mod files;
 use std::path::Path;
 
 use storm_runtime::logs::{self, Bounds, ByThread, RotatingFile};
+use storm_runtime::signals;
 
 use crate::error::Error;
-use crate::signals;
 use cluster::Cluster;
 use control::{Ask, Asked, Control};
 use files::StateFolder;
