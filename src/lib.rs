@@ -30,6 +30,7 @@
 //! | 4 | `topology` | builder, validation, component → tasks → executors |
 //! | 5 | `grouping`, `window`, `scheduler`, `cluster`, `blobstore`, `system_topology` | a grouping compiled against its target tasks; windows and watermarks, pure, and the windowed bolt; (topologies, slots, old) → new assignments, pure; the shared state and every path in it; Nimbus' blobs (feature `daemons`); a topology with its system components, checked and numbered, pure |
 //! | 5 | `messaging` | what workers say to each other: frames, handshake, connections |
+//! | 5 | `multilang` | what a host and the child process of a component say to each other, in three framings; no I/O |
 //! | 6 | `transfer` | tuples and acks to executors of this and of other threads |
 //! | 7 | `executor` | the duty cycle of spouts, bolts and ackers, and their placement on threads |
 //! | 8 | `local`, `nimbus` | `LocalCluster` with a real or a simulated clock, and `complete_topology`; Nimbus' decisions |
@@ -57,6 +58,7 @@ pub mod logs;
 #[doc(hidden)]
 pub mod measured;
 pub mod metrics;
+pub mod multilang;
 #[cfg(feature = "daemons")]
 pub mod nimbus;
 #[cfg(feature = "daemons")]
