@@ -230,6 +230,8 @@ pub struct Collector {
     pub(crate) chooser: Option<Box<dyn ChooseTasks>>,
     /// What the present call asked for by [`call_at`](Self::call_at), until the executor takes it.
     pub(crate) call_at: Option<Time>,
+    /// What the present call said by [`hold`](Self::hold), until the executor takes it.
+    pub(crate) hold: Option<bool>,
     anchors: AnchorList,
 }
 
@@ -248,6 +250,7 @@ impl Collector {
             now: Time::ZERO,
             chooser: None,
             call_at: None,
+            hold: None,
             anchors: AnchorList::default(),
         }
     }
@@ -346,6 +349,15 @@ impl Collector {
     /// is gone once it has come.
     pub fn call_at(&mut self, at: Time) {
         self.call_at = Some(at);
+    }
+
+    /// Says whether the bolt takes no more tuples for now; they wait before it, and hold those back
+    /// who send them. [`Bolt::woken`] and ticks still come, and a call of either, or of a handle from
+    /// another thread, is where it says that it takes tuples again.
+    ///
+    /// Tasks of one executor wait for each other; a new instance takes tuples.
+    pub fn hold(&mut self, held: bool) {
+        self.hold = Some(held);
     }
 
     /// The time at which this cycle of the executor began.

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,7 +15,7 @@ use crate::clock::{Clock, Time};
 use crate::conf::TopologyConf;
 use crate::id::{ComponentId, ExecutorId, StreamId, TaskId};
 use crate::metrics::{LatencyMetric, Metric, Metrics};
-use crate::queue::Unparker;
+use crate::queue::{Ready, Unparker};
 use crate::tuple::Fields;
 
 /// Any error of an author's own code; `?` makes it from every error type and `.into()` from text.
@@ -173,6 +174,28 @@ impl TaskContext {
         self.0.waker.clone()
     }
 
+    /// Has the task's executor call the component each time this descriptor has something to read,
+    /// or has come to its end, until it is closed: [`Bolt::woken`](crate::bolt::Bolt::woken), or the
+    /// spout's `next_tuple`. A call may also come for no reason.
+    ///
+    /// The call comes once for each change, so the component reads until there is nothing left, or
+    /// wakes itself. To be called on the executor's own thread, that is, in a call of the component.
+    ///
+    /// # Errors
+    /// [`WatchError`]; in a simulated cluster always, since what happens outside cannot be simulated.
+    pub fn watch_readable(&self, descriptor: impl AsFd) -> Result<(), WatchError> {
+        self.0.waker.watch(descriptor, Ready::Readable)
+    }
+
+    /// As [`watch_readable`](Self::watch_readable), each time the descriptor has room again for what
+    /// is to be written.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn watch_writable(&self, descriptor: impl AsFd) -> Result<(), WatchError> {
+        self.0.waker.watch(descriptor, Ready::Writable)
+    }
+
     /// The component's metric of that name, at 0 if it is new; tasks of one component share it.
     pub fn metric(&self, name: &str) -> Metric {
         self.0.metrics.metric(&self.0.component, name)
@@ -191,6 +214,21 @@ impl fmt::Debug for TaskContext {
     }
 }
 
+/// A descriptor cannot be watched.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WatchError {
+    /// There is no thread that could.
+    #[error(
+        "a descriptor is watched by its executor's own thread alone: watch it in a call of the \
+         component, and not in a simulated cluster, where what happens outside has no place in time"
+    )]
+    Thread,
+    /// The system refuses.
+    #[error("cannot watch a descriptor: {0}")]
+    System(#[from] std::io::Error),
+}
+
 /// Wakes an executor from any thread: a spout with something to emit, a handle with a request.
 #[derive(Clone, Debug)]
 pub struct Waker {
@@ -204,6 +242,8 @@ struct WakerShared {
     /// Whether the component has asked for its waker; set by it, read by the executor.
     taken: AtomicBool,
     thread: Arc<ThreadSignal>,
+    /// Of the executor, on its thread.
+    slot: u32,
 }
 
 /// Tells a runtime thread that one of its executors was woken.
@@ -222,9 +262,9 @@ impl ThreadSignal {
 }
 
 impl Waker {
-    pub(crate) fn new(thread: Arc<ThreadSignal>) -> Self {
-        let shared =
-            WakerShared { woken: AtomicBool::new(false), taken: AtomicBool::new(false), thread };
+    pub(crate) fn new(thread: Arc<ThreadSignal>, slot: u32) -> Self {
+        let (woken, taken) = (AtomicBool::new(false), AtomicBool::new(false));
+        let shared = WakerShared { woken, taken, thread, slot };
         Self { shared: Arc::new(shared) }
     }
 
@@ -238,6 +278,16 @@ impl Waker {
     /// Whether [`Waker::wake`] was called since the last time this was asked.
     pub(crate) fn take_woken(&self) -> bool {
         self.shared.woken.load(Ordering::Relaxed) && self.shared.woken.swap(false, Ordering::AcqRel)
+    }
+
+    /// As [`Waker::wake`], by the executor's own thread, which goes on to run it.
+    pub(crate) fn note(&self) {
+        self.shared.woken.store(true, Ordering::Relaxed);
+    }
+
+    fn watch(&self, descriptor: impl AsFd, ready: Ready) -> Result<(), WatchError> {
+        let poller = self.shared.thread.unparker.make_poller()?.ok_or(WatchError::Thread)?;
+        Ok(poller.add_for(self.shared.slot, descriptor, ready)?)
     }
 
     pub(crate) fn is_woken(&self) -> bool {

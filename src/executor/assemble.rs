@@ -268,7 +268,7 @@ impl Maker<'_> {
         let first_stream = self.first_stream(component);
         let watch = self.watch(component);
         let router = Router::new(component.id.clone(), first_stream, outputs, routes, watch);
-        let waker = Waker::new(signal.clone());
+        let waker = Waker::new(signal.clone(), one.place.slot);
         let core = Core {
             id: one.id,
             component: component.id.clone(),
@@ -330,7 +330,7 @@ impl Maker<'_> {
         signal: &Arc<ThreadSignal>,
     ) -> (Exchange, ExchangeControl) {
         let place = self.plan.exchange.expect("there are other workers");
-        let waker = Waker::new(signal.clone());
+        let waker = Waker::new(signal.clone(), place.slot);
         let counts = Arc::new(ExchangeCounts::default());
         let next_peers = Arc::default();
         let shared = Shared {

@@ -35,6 +35,8 @@ pub(crate) struct BoltExecutor {
     ticks: Ticks,
     /// The earliest of the tasks' `call_at`.
     call_at: Time,
+    /// Whether a task takes no more tuples for now.
+    held: bool,
     /// Emissions staged before the current call, to forget what it staged if it fails.
     staged_before: usize,
     /// Verdicts given before the current call, to turn those that it gave if it panics.
@@ -61,6 +63,8 @@ struct Task {
     handle: BoltHandle,
     /// When the bolt wants to be called though nothing came for it.
     call_at: Time,
+    /// Whether the bolt takes no more tuples for now.
+    held: bool,
 }
 
 /// When the executor's tasks get their next tick.
@@ -91,6 +95,7 @@ impl BoltExecutor {
             bolt: Instance::fresh(),
             handle: BoltHandle::new(core.waker.clone()),
             call_at: Time::NEVER,
+            held: false,
         };
         let tasks = core.id.tasks().map(task).collect();
         Self {
@@ -104,6 +109,7 @@ impl BoltExecutor {
             input: None,
             ticks,
             call_at: Time::NEVER,
+            held: false,
             staged_before: 0,
             settled_before: 0,
         }
@@ -152,7 +158,7 @@ impl BoltExecutor {
             if self.route(transfer, now) == Routed::Full {
                 return Rest::Until(Time::NEVER);
             }
-            if self.input.is_none() && !self.take_input(transfer) {
+            if self.held || (self.input.is_none() && !self.take_input(transfer)) {
                 return self.rest();
             }
             if let Some(due) = self.execute_block(transfer, now) {
@@ -202,6 +208,9 @@ impl BoltExecutor {
             }
             if self.route(transfer, now) == Routed::Full {
                 return Some(Time::NEVER);
+            }
+            if self.held {
+                return None;
             }
         }
     }
@@ -493,6 +502,9 @@ impl BoltExecutor {
             let times = self.tasks.iter().map(|task| task.call_at);
             self.call_at = times.min().unwrap_or(Time::NEVER);
         }
+        if let Some(held) = self.collector.hold.take() {
+            self.hold(index, held);
+        }
         if let Err(error) = result {
             self.core.report(index, now, error_chain(&*error));
         }
@@ -502,6 +514,12 @@ impl BoltExecutor {
         if !self.collector.reports.is_empty() {
             self.core.report_all(index, now, &mut self.collector.reports);
         }
+    }
+
+    /// Notes whether a task takes tuples.
+    fn hold(&mut self, index: usize, held: bool) {
+        self.tasks[index].held = held;
+        self.held = self.tasks.iter().any(|task| task.held);
     }
 
     /// Makes the instances that are due; answers when the next one is, if one is missing.
@@ -547,6 +565,8 @@ impl BoltExecutor {
     #[cold]
     fn replace(&mut self, index: usize, now: Time, panic: String) {
         self.collector.call_at = None;
+        self.collector.hold = None;
+        self.hold(index, false);
         self.collector.staging.mistake = None;
         self.tasks[index].call_at = Time::NEVER;
         self.core.counts.restarts.add(1);

@@ -110,6 +110,15 @@ impl Executor {
         }
     }
 
+    /// Has a component be called because its descriptors have changed.
+    pub fn note_woken(&self) {
+        match self {
+            Self::Spout(spout) => spout.core.waker.note(),
+            Self::Bolt(bolt) => bolt.core.waker.note(),
+            Self::Acker(_) | Self::Exchange(_) => {}
+        }
+    }
+
     /// Whether the executor's waker was used and the executor has not run since.
     pub fn is_woken(&self) -> bool {
         match self {

@@ -1,7 +1,8 @@
 //! One thread's loop over the executors placed on it.
 //!
 //! ```text
-//!   cycle: clock -> rings -> sockets -> signals -> timers -> ready executors -> flush -> sockets
+//!   cycle: clock -> rings -> sockets -> descriptors -> signals -> timers -> ready executors -> flush
+//!          -> sockets
 //!   wait:  parked          sleep until woken or the next timer
 //!          spin-then-park  spin a little first
 //!          spin            never sleep
@@ -23,11 +24,14 @@ use crate::clock::{Clock, Time};
 use crate::component::ThreadSignal;
 use crate::conf::WaitProfile;
 use crate::counter::ExecutorCounts;
-use crate::queue::Parker;
+use crate::queue::{Changed, Parker, Poller};
 use crate::transfer::Transfer;
 
 /// How long the profile `spin-then-park` spins before it sleeps: about what waking up costs.
 const SPIN_BEFORE_PARK: Duration = Duration::from_micros(20);
+
+/// How often a busy thread looks at the descriptors that its components watch.
+const LOOK_INTERVAL: Duration = Duration::from_micros(20);
 
 /// Settles what a thread needs before it runs a [`Duty`]: timers that are not rounded up.
 pub(crate) fn prepare_thread() {
@@ -56,6 +60,8 @@ pub(crate) struct Duty {
     exchange: Option<u32>,
     /// Cycles until the next one that is timed.
     untimed_cycles: u32,
+    /// When a busy thread looks at its descriptors next.
+    next_look: Time,
     /// Raised by whoever sends commands to the thread.
     commands: Arc<CommandQueue>,
 }
@@ -127,6 +133,7 @@ impl Duty {
             order,
             exchange,
             untimed_cycles: 0,
+            next_look: Time::ZERO,
             commands,
         }
     }
@@ -134,6 +141,7 @@ impl Duty {
     /// Runs cycles until the topology is closed.
     pub fn run(mut self, parker: &Parker, profile: WaitProfile) {
         let mut idle_since = None;
+        parker.own();
         loop {
             let now = self.clock.now();
             match self.cycle(now) {
@@ -168,6 +176,10 @@ impl Duty {
                 !self.signal.raised.load(Ordering::Acquire) && self.transfer.is_idle()
             });
             self.note(Since::Slept);
+            // What the sleep ended for is known.
+            if self.watches() {
+                self.next_look = self.clock.now() + LOOK_INTERVAL;
+            }
         }
     }
 
@@ -198,6 +210,9 @@ impl Duty {
         self.transfer.receive();
         if self.exchange.is_some() {
             self.receive_from_workers(now);
+        }
+        if self.watches() {
+            self.heed_descriptors(now);
         }
         if self.signal.raised.load(Ordering::Relaxed) && self.heed_signal() {
             return Cycle::Closed;
@@ -311,6 +326,32 @@ impl Duty {
                     self.next_deadline = deadline;
                 }
                 false
+            }
+        }
+    }
+
+    /// Whether components of this thread watch descriptors.
+    #[inline]
+    fn watches(&self) -> bool {
+        self.signal.unparker.poller().is_some_and(Poller::serves_components)
+    }
+
+    /// Has executors run whose components' descriptors have changed. A thread that slept knows them
+    /// already; a busy one looks now and then.
+    fn heed_descriptors(&mut self, now: Time) {
+        let Some(poller) = self.signal.unparker.poller() else { return };
+        if now >= self.next_look {
+            poller.look();
+            self.next_look = now + LOOK_INTERVAL;
+        }
+        while let Some(changed) = poller.take_slot() {
+            let slots = match changed {
+                Changed::Slot(slot) => slot..slot + 1,
+                Changed::Any => 0..self.executors.len() as u32,
+            };
+            for slot in slots {
+                self.executors[slot as usize].note_woken();
+                self.transfer.ready.insert(slot);
             }
         }
     }

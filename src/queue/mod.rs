@@ -19,5 +19,5 @@ mod sync;
 mod loom_tests;
 
 pub(crate) use parker::{Parker, Unparker, Wanted};
-pub(crate) use poller::{Interest, Poller};
+pub(crate) use poller::{Changed, Interest, Poller, Ready};
 pub(crate) use ring::{Consumer, Producer, ring};

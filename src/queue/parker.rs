@@ -10,7 +10,8 @@
 //! **Invariants.** The sleeper announces `ASLEEP`, passes a sequentially consistent fence and then
 //! looks once more for work; a waker publishes its work, passes the same kind of fence and then
 //! looks for `ASLEEP`. So one of the two sees the other, and no wake-up is lost. A thread that owns
-//! sockets sleeps in its [`Poller`] instead of the futex, by the same rule.
+//! sockets sleeps in its [`Poller`] instead of the futex, by the same rule; it may get the poller
+//! late, because only the owner makes one, while it is awake.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -27,8 +28,9 @@ struct Shared {
     state: AtomicU32,
     /// Set once by the owner, before it sleeps for the first time.
     owner: OnceLock<Thread>,
-    /// Where the owner sleeps if it has sockets.
-    poller: Option<Poller>,
+    /// Where the owner sleeps if it has descriptors to watch; set once, by the owner or before there
+    /// is one, and seen by whoever sees the owner `ASLEEP` in it.
+    poller: OnceLock<Poller>,
 }
 
 /// A thread's own sleeping place.
@@ -63,7 +65,7 @@ impl Wanted {
 impl Parker {
     /// A parker and the handle that wakes its owner; it may be moved to the owner's thread.
     pub fn new() -> (Self, Unparker) {
-        Self::sleeping_in(None)
+        Self::sleeping_in(OnceLock::new())
     }
 
     /// As [`Parker::new`], for a thread that owns sockets: what happens to them wakes it as well.
@@ -71,13 +73,18 @@ impl Parker {
     /// # Errors
     /// If the system gives no descriptors.
     pub fn with_sockets() -> std::io::Result<(Self, Unparker)> {
-        Ok(Self::sleeping_in(Some(Poller::new()?)))
+        Ok(Self::sleeping_in(OnceLock::from(Poller::new()?)))
     }
 
-    fn sleeping_in(poller: Option<Poller>) -> (Self, Unparker) {
+    fn sleeping_in(poller: OnceLock<Poller>) -> (Self, Unparker) {
         let (state, owner) = (AtomicU32::new(AWAKE), OnceLock::new());
         let shared = Arc::new(Shared { state, owner, poller });
         (Self { shared: shared.clone() }, Unparker { shared })
+    }
+
+    /// Makes the present thread the owner; otherwise the first one that sleeps is.
+    pub fn own(&self) {
+        self.shared.owner.get_or_init(thread::current);
     }
 
     /// Sleeps until woken, until `timeout` has passed, or not at all if `idle` answers false.
@@ -86,11 +93,11 @@ impl Parker {
     /// [`Unparker::wake`] is called for. The thread may also wake for no reason. Always called on
     /// the same thread.
     pub fn park(&self, timeout: Option<Duration>, idle: impl FnOnce() -> bool) {
-        self.shared.owner.get_or_init(thread::current);
-        self.shared.state.store(ASLEEP, Ordering::Relaxed);
+        self.own();
+        self.shared.state.store(ASLEEP, Ordering::Release);
         fence(Ordering::SeqCst);
         if idle() {
-            match &self.shared.poller {
+            match self.shared.poller.get() {
                 Some(poller) => poller.sleep(timeout),
                 None => sleep(timeout),
             }
@@ -141,9 +148,9 @@ impl Unparker {
     #[cold]
     fn wake_sleeper(&self) {
         let sleeping =
-            self.shared.state.compare_exchange(ASLEEP, AWAKE, Ordering::Relaxed, Ordering::Relaxed);
+            self.shared.state.compare_exchange(ASLEEP, AWAKE, Ordering::Acquire, Ordering::Relaxed);
         if sleeping.is_ok() {
-            match &self.shared.poller {
+            match self.shared.poller.get() {
                 Some(poller) => poller.wake(),
                 None => {
                     let owner = self.shared.owner.get();
@@ -153,9 +160,26 @@ impl Unparker {
         }
     }
 
-    /// Where the owner sleeps, if it owns sockets.
+    /// Where the owner sleeps, if it has descriptors to watch.
+    #[inline]
     pub fn poller(&self) -> Option<&Poller> {
-        self.shared.poller.as_ref()
+        self.shared.poller.get()
+    }
+
+    /// As [`Unparker::poller`], made if there is none yet; none if the present thread is not the
+    /// owner, which alone may change where it sleeps.
+    ///
+    /// # Errors
+    /// If the system gives no descriptors.
+    pub fn make_poller(&self) -> std::io::Result<Option<&Poller>> {
+        let owner = self.shared.owner.get().map(Thread::id);
+        if owner != Some(thread::current().id()) {
+            return Ok(None);
+        }
+        if self.shared.poller.get().is_none() {
+            let _ = self.shared.poller.set(Poller::new()?);
+        }
+        Ok(self.shared.poller.get())
     }
 }
 
@@ -187,6 +211,30 @@ mod tests {
     #[cfg(not(miri))]
     fn each_of_many_wake_ups_arrives_at_a_thread_with_sockets() {
         check_wake_ups(Parker::with_sockets().unwrap());
+    }
+
+    #[test]
+    #[cfg(not(miri))]
+    fn only_the_owner_makes_the_poller_and_is_woken_in_it() {
+        let (parker, unparker) = Parker::new();
+        assert!(unparker.make_poller().unwrap().is_none(), "nobody owns it yet");
+        let other = unparker.clone();
+        parker.own();
+        std::thread::spawn(move || assert!(other.make_poller().unwrap().is_none())).join().unwrap();
+        assert!(unparker.make_poller().unwrap().is_some());
+        let other = unparker.clone();
+        let woken = Arc::new(AtomicU32::new(0));
+        let waker = {
+            let woken = woken.clone();
+            std::thread::spawn(move || {
+                woken.store(1, Ordering::Release);
+                other.wake();
+            })
+        };
+        while woken.load(Ordering::Acquire) == 0 {
+            parker.park(None, || woken.load(Ordering::Acquire) == 0);
+        }
+        waker.join().unwrap();
     }
 
     fn check_wake_ups((parker, unparker): (Parker, Unparker)) {

@@ -1,4 +1,6 @@
-//! Where a thread with sockets sleeps: until one of them is ready, until it is woken, or for a time.
+//! Where a thread with descriptors sleeps: until one of them is ready, until it is woken, or for a
+//! time. Sockets of the exchange are told by bits; what components watch is told by the slot of their
+//! executor, once for each change.
 //!
 //! **Budget.** One system call to sleep, two where a timer is near, one to wake. A waking takes the descriptor's edge, so the
 //! sleeper does not read it.
@@ -7,9 +9,10 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use crossbeam_queue::ArrayQueue;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
@@ -17,6 +20,8 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 const MOST_EVENTS: usize = 64;
 /// Stands for the descriptor that wakes.
 const WAKE: u64 = u64::MAX;
+/// Marks what a component watches; the slot of its executor stands in the lower bits.
+const COMPONENT: u64 = 1 << 32;
 /// Sockets that are told apart; those beyond share the last bit.
 const BITS: u64 = 64;
 
@@ -32,6 +37,13 @@ pub(crate) struct Poller {
     wake: OwnedFd,
     /// Bit `token` is set while the socket is ready; of the owner alone.
     ready: AtomicU64,
+    /// Slots of executors whose components' descriptors have changed; of the owner alone. One that
+    /// finds no room has every slot told.
+    slots: ArrayQueue<u32>,
+    /// Whether a slot found no room.
+    overrun: AtomicBool,
+    /// Whether components watch anything here.
+    watched: AtomicBool,
 }
 
 /// What a socket is watched for, besides its end.
@@ -40,6 +52,21 @@ pub(crate) enum Interest {
     Read,
     /// There is something to be written for which there was no room.
     ReadAndWrite,
+}
+
+/// When a component is told of a descriptor, besides at its end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Ready {
+    Readable,
+    Writable,
+}
+
+/// An executor that is to look at its descriptors.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Changed {
+    Slot(u32),
+    /// Every one.
+    Any,
 }
 
 impl Interest {
@@ -58,7 +85,9 @@ impl Poller {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         epoll::add(&epoll, &wake, EventData::new_u64(WAKE), EventFlags::IN | EventFlags::ET)?;
-        Ok(Self { epoll, wake, ready: AtomicU64::new(0) })
+        let slots = ArrayQueue::new(2 * MOST_EVENTS);
+        let (overrun, watched) = (AtomicBool::new(false), AtomicBool::new(false));
+        Ok(Self { epoll, wake, ready: AtomicU64::new(0), slots, overrun, watched })
     }
 
     /// Watches a socket, until it is closed.
@@ -77,6 +106,41 @@ impl Poller {
     pub fn change(&self, socket: impl AsFd, token: usize, interest: Interest) -> io::Result<()> {
         let data = EventData::new_u64(token as u64);
         Ok(epoll::modify(&self.epoll, socket, data, interest.flags())?)
+    }
+
+    /// Watches a component's descriptor until it is closed; each time that it becomes ready, the slot
+    /// of the component's executor is told once.
+    ///
+    /// # Errors
+    /// If the system does not, as with an ordinary file.
+    pub fn add_for(&self, slot: u32, descriptor: impl AsFd, interest: Ready) -> io::Result<()> {
+        let data = EventData::new_u64(COMPONENT | u64::from(slot));
+        let flags = match interest {
+            Ready::Readable => EventFlags::IN,
+            Ready::Writable => EventFlags::OUT,
+        };
+        epoll::add(&self.epoll, descriptor, data, flags | EventFlags::ET)?;
+        self.watched.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Whether components watch descriptors here.
+    #[inline]
+    pub fn serves_components(&self) -> bool {
+        self.watched.load(Ordering::Relaxed)
+    }
+
+    /// The next executor whose components' descriptors have changed.
+    #[inline]
+    pub fn take_slot(&self) -> Option<Changed> {
+        match self.slots.pop() {
+            Some(slot) => Some(Changed::Slot(slot)),
+            None if self.overrun.load(Ordering::Relaxed) => {
+                self.overrun.store(false, Ordering::Relaxed);
+                Some(Changed::Any)
+            }
+            None => None,
+        }
     }
 
     /// The sockets that were ready when the thread woke, a bit for each; each answer is new.
@@ -109,6 +173,15 @@ impl Poller {
             Some(timeout) => Some(timeout - AHEAD),
             None => None,
         };
+        self.wait(timeout);
+    }
+
+    /// Looks what is ready, without sleeping.
+    pub fn look(&self) {
+        self.wait(Some(Duration::ZERO));
+    }
+
+    fn wait(&self, timeout: Option<Duration>) {
         let mut room = [const { std::mem::MaybeUninit::<Event>::uninit() }; MOST_EVENTS];
         let timeout = timeout.map(timespec);
         // A signal may interrupt the call; the thread may wake for no reason.
@@ -117,9 +190,14 @@ impl Poller {
         };
         let mut ready = 0;
         for event in events {
-            let token = event.data.u64();
-            if token != WAKE {
-                ready |= Self::bit(token as usize);
+            match event.data.u64() {
+                WAKE => {}
+                token if token & COMPONENT != 0 => {
+                    if self.slots.push(token as u32).is_err() {
+                        self.overrun.store(true, Ordering::Relaxed);
+                    }
+                }
+                token => ready |= Self::bit(token as usize),
             }
         }
         if ready != 0 {
