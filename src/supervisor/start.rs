@@ -1,7 +1,7 @@
 //! Starts a supervisor and stops it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -325,10 +325,16 @@ impl Drop for SupervisorHandle {
     }
 }
 
+/// Loopback if that is where the host is, else everywhere: Nimbus comes to the host's address, and
+/// workers come over loopback.
 fn address(host: &str, port: u16) -> Result<SocketAddr, SupervisorError> {
     let addresses = (host, port).to_socket_addrs();
     let first = addresses.ok().and_then(|mut addresses| addresses.next());
-    first.ok_or_else(|| SupervisorError::Address { host: host.to_owned() })
+    let first = first.ok_or_else(|| SupervisorError::Address { host: host.to_owned() })?;
+    Ok(match first.ip().is_loopback() {
+        true => first,
+        false => SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)),
+    })
 }
 
 /// The id that the supervisor gave itself when it was started first.

@@ -20,6 +20,8 @@ mod typed;
 mod support {
     pub mod base64;
     pub mod fixtures;
+    #[cfg(feature = "zookeeper")]
+    pub mod zookeeper;
 }
 
 use storm_runtime::cluster::EmbeddedStore;

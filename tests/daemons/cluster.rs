@@ -137,17 +137,7 @@ impl Cluster {
 
     /// Submits a topology of the example `numbers` as a user does, and answers its id.
     pub fn submit_numbers(&self, args: &[&str]) -> String {
-        let binary = example("numbers");
-        let mut describe = Command::new(&binary);
-        describe.args(["describe", "numbers"]).args(args).args(["--format", "submit"]);
-        let told = describe.output().expect("it describes itself");
-        assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
-        let described = Described::parse(&told.stdout).expect("it is understood");
-        let submission = Submission::of(described).expect("it can be submitted");
-        let archive = Archive::new().with_binary(&binary).expect("it is a binary");
-        let mut archive = archive.pack().expect("it is packed");
-        let submitted = submit(&mut self.nimbus(), &submission, &mut archive, &mut |_| {});
-        submitted.expect("it is taken").id.expect("Nimbus tells its id")
+        submit_numbers(&mut self.nimbus(), args)
     }
 
     /// The newest error of a topology.
@@ -162,15 +152,9 @@ impl Cluster {
         let of = |k| {
             let local_dir = self.folder.path().join(format!("supervisor-{k}"));
             let local_dir = fs::canonicalize(local_dir).unwrap_or_default();
-            find_by_arguments(&["worker", &local_dir.to_string_lossy(), id])
+            workers_of(&local_dir, id)
         };
-        // The one that makes the session is on its way to become the worker.
-        let is_worker = |process: &ProcessId| {
-            let line = fs::read(format!("/proc/{}/cmdline", process.pid)).unwrap_or_default();
-            !line.split(|byte| *byte == 0).any(|arg| arg == b"launch")
-        };
-        let mut workers: Vec<ProcessId> =
-            (0..self.supervisors).flat_map(of).filter(is_worker).collect();
+        let mut workers: Vec<ProcessId> = (0..self.supervisors).flat_map(of).collect();
         workers.sort();
         workers
     }
@@ -191,32 +175,13 @@ impl Cluster {
 
     /// Polls a condition, since other processes decide when it comes true.
     #[track_caller]
-    pub fn eventually<T>(&self, what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
-        let clock = Clock::system();
-        let until = clock.now() + PATIENCE;
-        let (_keep, never) = sync_channel::<()>(1);
-        loop {
-            if let Some(value) = condition() {
-                return value;
-            }
-            if clock.now() >= until {
-                panic!("not within {PATIENCE:?}: {what}\n{}", self.logs());
-            }
-            // Nothing is ever sent.
-            let _ = never.recv_timeout(Duration::from_millis(20));
-        }
+    pub fn eventually<T>(&self, what: &str, condition: impl FnMut() -> Option<T>) -> T {
+        eventually(what, || self.logs(), condition)
     }
 
     fn logs(&self) -> String {
-        let mut text = String::new();
-        for log in ["nimbus.log", "supervisor-0.log", "supervisor-1.log"] {
-            let path = self.folder.path().join("logs").join(log);
-            let lines = fs::read_to_string(path).unwrap_or_default();
-            let last: Vec<&str> = lines.lines().rev().take(40).collect();
-            text.push_str(&format!("--- {log}\n"));
-            last.into_iter().rev().for_each(|line| text.push_str(&format!("{line}\n")));
-        }
-        text
+        let logs = self.folder.path().join("logs");
+        last_lines(["nimbus.log", "supervisor-0.log", "supervisor-1.log"].map(|log| logs.join(log)))
     }
 }
 
@@ -229,14 +194,79 @@ impl Drop for Cluster {
         }
         let folder = fs::canonicalize(self.folder.path()).unwrap_or_default();
         for k in 0..self.supervisors + 2 {
-            let local_dir = folder.join(format!("supervisor-{k}"));
-            for process in find_by_arguments(&[&local_dir.to_string_lossy()]) {
-                if let Some(pid) = Pid::from_raw(process.pid as i32) {
-                    let _ = kill_process(pid, Signal::KILL);
-                }
-            }
+            kill_all(&folder.join(format!("supervisor-{k}")));
         }
     }
+}
+
+/// Submits a topology of the example `numbers` as a user does, and answers its id.
+pub fn submit_numbers(nimbus: &mut NimbusClient, args: &[&str]) -> String {
+    let binary = example("numbers");
+    let mut describe = Command::new(&binary);
+    describe.args(["describe", "numbers"]).args(args).args(["--format", "submit"]);
+    let told = describe.output().expect("it describes itself");
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    let described = Described::parse(&told.stdout).expect("it is understood");
+    let submission = Submission::of(described).expect("it can be submitted");
+    let archive = Archive::new().with_binary(&binary).expect("it is a binary");
+    let mut archive = archive.pack().expect("it is packed");
+    let submitted = submit(nimbus, &submission, &mut archive, &mut |_| {});
+    submitted.expect("it is taken").id.expect("Nimbus tells its id")
+}
+
+/// Polls a condition, since other processes decide when it comes true; `logs` are shown if it does
+/// not.
+#[track_caller]
+pub fn eventually<T>(
+    what: &str,
+    logs: impl FnOnce() -> String,
+    mut condition: impl FnMut() -> Option<T>,
+) -> T {
+    let clock = Clock::system();
+    let until = clock.now() + PATIENCE;
+    let (_keep, never) = sync_channel::<()>(1);
+    loop {
+        if let Some(value) = condition() {
+            return value;
+        }
+        if clock.now() >= until {
+            panic!("not within {PATIENCE:?}: {what}\n{}", logs());
+        }
+        // Nothing is ever sent.
+        let _ = never.recv_timeout(Duration::from_millis(20));
+    }
+}
+
+/// Processes of a topology's workers that a supervisor with this folder started.
+pub fn workers_of(local_dir: &Path, id: &str) -> Vec<ProcessId> {
+    // The one that makes the session is on its way to become the worker.
+    let is_worker = |process: &ProcessId| {
+        let line = fs::read(format!("/proc/{}/cmdline", process.pid)).unwrap_or_default();
+        !line.split(|byte| *byte == 0).any(|arg| arg == b"launch")
+    };
+    let found = find_by_arguments(&["worker", &local_dir.to_string_lossy(), id]);
+    found.into_iter().filter(is_worker).collect()
+}
+
+/// Ends every process that carries a folder's path among its arguments.
+pub fn kill_all(folder: &Path) {
+    for process in find_by_arguments(&[&folder.to_string_lossy()]) {
+        if let Some(pid) = Pid::from_raw(process.pid as i32) {
+            let _ = kill_process(pid, Signal::KILL);
+        }
+    }
+}
+
+/// The last lines of some logs.
+pub fn last_lines(logs: impl IntoIterator<Item = PathBuf>) -> String {
+    let mut text = String::new();
+    for path in logs {
+        let lines = fs::read_to_string(&path).unwrap_or_default();
+        let last: Vec<&str> = lines.lines().rev().take(40).collect();
+        text.push_str(&format!("--- {}\n", path.display()));
+        last.into_iter().rev().for_each(|line| text.push_str(&format!("{line}\n")));
+    }
+    text
 }
 
 /// An archive with the scripted worker as its binary; `change` may alter the binary.
@@ -279,7 +309,7 @@ fn example(name: &str) -> PathBuf {
 }
 
 /// The first of that many ports in a row that nobody listens on.
-fn free_ports(count: u16) -> u16 {
+pub fn free_ports(count: u16) -> u16 {
     let span = LAST_PORT - FIRST_PORT;
     // Another test process begins elsewhere.
     let start = (std::process::id() % u32::from(span)) as u16;

@@ -3,7 +3,14 @@
 //! Each test has a cluster in a folder of its own; whatever happens, nothing of it is left running.
 
 mod cluster;
+#[cfg(feature = "zookeeper")]
+#[path = "../support"]
+mod support {
+    pub mod zookeeper;
+}
 mod topology;
+#[cfg(feature = "zookeeper")]
+mod zookeeper;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -38,14 +38,18 @@ pub enum Command {
         #[arg(long, value_name = "DIR")]
         state: PathBuf,
     },
-    /// Run Nimbus alone, over an embedded state in storm.local.dir.
+    /// Run Nimbus alone, over ZooKeeper where storm.zookeeper.servers names it, else over an
+    /// embedded state in storm.local.dir.
     ///
     /// Example: stormd nimbus -c storm.local.dir=/var/lib/storm
     Nimbus {
         #[command(flatten)]
         daemon: DaemonArgs,
     },
-    /// Run one supervisor; needs a shared state that several processes can use.
+    /// Run one supervisor, which finds its Nimbus and its assignments over ZooKeeper.
+    ///
+    /// A signal ends it and leaves its workers running; the next one in the same storm.local.dir
+    /// adopts them. Example: stormd supervisor --config /etc/storm/storm.yaml
     Supervisor {
         #[command(flatten)]
         daemon: DaemonArgs,

@@ -74,11 +74,25 @@ pub enum Error {
     /// The configuration is wrong.
     #[error(transparent)]
     Conf(#[from] LayerErrors),
-    /// The only shared state there is belongs to one process.
+    /// The conf names no shared state that several processes can use.
     #[error(
-        "a supervisor on its own needs a shared state that several processes can use, and the embedded one belongs to one process"
+        "a supervisor shares its state with Nimbus through ZooKeeper, and the conf names no servers of it"
     )]
     NoSharedState,
+    /// The conf names ZooKeeper's servers, and this program has no client for them.
+    #[cfg(not(feature = "zookeeper"))]
+    #[error(
+        "the conf names servers of ZooKeeper, and this stormd was built without a client for it"
+    )]
+    NoZooKeeper,
+    /// Another process of the same kind works in the folder.
+    #[error("another {daemon} works in {folder}", folder = folder.display())]
+    InUse {
+        /// Which daemon.
+        daemon: &'static str,
+        /// Its `storm.local.dir`.
+        folder: PathBuf,
+    },
     /// A worker's arguments are wrong.
     #[error("these are not a worker's arguments: {0}")]
     WorkerArgs(#[from] clap::Error),
@@ -118,9 +132,13 @@ impl Error {
                 Some(format!("end process {pid}, or give the cluster other ports"))
             }
             Self::PortInUse { .. } => Some("give the cluster other ports".into()),
-            Self::NoSharedState => {
-                Some("stormdeploy up --supervisors N runs supervisors beside their Nimbus".into())
-            }
+            Self::NoSharedState => Some(
+                "set storm.zookeeper.servers; or stormdeploy up --supervisors N, which needs none"
+                    .into(),
+            ),
+            #[cfg(not(feature = "zookeeper"))]
+            Self::NoZooKeeper => Some("build it with --features zookeeper".into()),
+            Self::InUse { .. } => Some("end it, or set another storm.local.dir".into()),
             Self::TooManyPorts { .. } => Some("ask for fewer supervisors or slots".into()),
             Self::Wanted { .. } => Some("stormdeploy up writes it anew".into()),
             Self::File { .. } => Some("make the folder writable, or name another one".into()),

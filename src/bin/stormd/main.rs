@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!   stormd local --state DIR     Nimbus, supervisors and the shared state in one process
-//!   stormd nimbus                Nimbus alone, over the embedded state
-//!   stormd supervisor            one supervisor, where several processes share the state
+//!   stormd nimbus                Nimbus alone, over the embedded state or ZooKeeper
+//!   stormd supervisor            one supervisor, over ZooKeeper
 //!   stormd worker …              a worker for topologies of built-in components alone
 //!   stormd launch -- PROGRAM …   makes a session and becomes a program; supervisors use it
 //!   stormd version [--json]
@@ -14,9 +14,11 @@
 //! gracefully, a second one at once.
 
 mod args;
+mod daemon;
 mod error;
 mod local;
 mod nimbus;
+mod supervisor;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -50,7 +52,7 @@ fn run(command: Command) -> Result<(), Error> {
     match command {
         Command::Local { state } => local::run(&state),
         Command::Nimbus { daemon } => nimbus::run(&daemon),
-        Command::Supervisor { .. } => Err(Error::NoSharedState),
+        Command::Supervisor { daemon } => supervisor::run(&daemon),
         Command::Worker { args } => {
             let typed = std::iter::once("worker".into()).chain(args);
             let matches = WorkerArgs::command().try_get_matches_from(typed)?;

@@ -1,41 +1,25 @@
 //! `stormd nimbus`: Nimbus alone in the foreground.
 
 use std::io::Read;
-use std::sync::Arc;
 
-use nimbus_client::conf::{Layered, keys};
-use storm_runtime::cluster::EmbeddedStore;
-use storm_runtime::logs::{self, Bounds, RotatingFile};
 use storm_runtime::nimbus::Nimbus;
 use storm_runtime::signals;
 
 use crate::args::DaemonArgs;
+use crate::daemon;
 use crate::error::Error;
 
-/// Folder of the embedded state below `storm.local.dir`.
-const STATE: &str = "state";
+/// Name of the log, and of the file in `storm.local.dir` that keeps others out.
+const NAME: &str = "nimbus";
 
 pub fn run(args: &DaemonArgs) -> Result<(), Error> {
     let mut signals = signals::listen().map_err(|source| Error::Signals { source })?;
-    let mut conf = Layered::new();
-    if let Some(file) = &args.config {
-        conf.read_file(file)?;
-    }
-    for assignment in &args.conf {
-        conf.assign(assignment)?;
-    }
-    match &args.log_dir {
-        Some(folder) => {
-            logs::start(RotatingFile::with_stdio(folder.join("nimbus.log"), Bounds::default())?)?
-        }
-        None => logs::start(std::io::stderr)?,
-    };
-    for (place, warning) in conf.warnings() {
-        tracing::warn!("{place}: {warning}");
-    }
-    let local_dir = conf.reader().text(&keys::STORM_LOCAL_DIR);
-    let store = EmbeddedStore::open(&std::path::Path::new(&local_dir).join(STATE))?;
-    let nimbus = Nimbus::start(conf.to_map(), Arc::new(store))?;
+    let conf = daemon::conf(args)?;
+    let _lock = daemon::lock_local_dir(&conf, NAME)?;
+    let backend = daemon::state(&conf)?;
+    // Not before, since standard error goes there too.
+    daemon::start_log(args, NAME, &conf)?;
+    let nimbus = Nimbus::start(conf.to_map(), backend)?;
     // The socket is never closed, so that this ends with a signal only.
     let _ = signals.read(&mut [0]);
     nimbus.stop();

@@ -2,14 +2,14 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use storm_runtime::process::ProcessId;
 
+use crate::daemon::{self, using};
 use crate::error::Error;
 
 /// What a cluster should be, as `stormdeploy up` writes it.
@@ -63,17 +63,12 @@ pub struct StateFolder {
 impl StateFolder {
     /// Takes a folder, made if it is not there.
     pub fn lock(path: &Path) -> Result<Self, Error> {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(using(path))?;
+        let lock = daemon::lock(path, "lock")?;
         // Workers carry the path among their arguments, so links in it are followed now.
         let path = fs::canonicalize(path).map_err(using(path))?;
-        let at = path.join("lock");
-        let mut options = OpenOptions::new();
-        let lock = options.create(true).truncate(false).write(true).mode(0o600).open(&at);
-        let lock = lock.map_err(using(&at))?;
-        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self { path, _lock: lock }),
-            Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::Locked { state: path }),
-            Err(error) => Err(using(&at)(error.into())),
+        match lock {
+            Some(lock) => Ok(Self { path, _lock: lock }),
+            None => Err(Error::Locked { state: path }),
         }
     }
 
@@ -145,9 +140,4 @@ fn write_whole(path: &Path, value: &Value) -> io::Result<()> {
     file.write_all(format!("{value:#}\n").as_bytes())?;
     file.sync_data()?;
     fs::rename(&partial, path)
-}
-
-fn using(path: &Path) -> impl Fn(io::Error) -> Error {
-    let path = path.to_owned();
-    move |source| Error::File { path: path.clone(), source }
 }
