@@ -36,8 +36,10 @@
 //! | 8 | `local`, `nimbus` | `LocalCluster` with a real or a simulated clock, and `complete_topology`; Nimbus' decisions |
 //! | 8 | `supervisor` | keeps a worker process in each assigned slot of a machine (feature `daemons`) |
 //! | 9 | `worker`, `measured` | the process that runs some executors of a topology for a supervisor; what only the benches see |
-//! | 10 | `app` | a topology binary: run, describe and worker, by its first argument |
-//! | 11 | `bin/` | `stormd`: arguments, signals, logs; the local cluster as one process (feature `daemons`) |
+//! | 9 | `builtin` | the components that every binary has, Storm's under their Java names |
+//! | 10 | `flux` | topologies in YAML |
+//! | 11 | `app` | a topology binary: run, describe and worker, by its first argument |
+//! | 12 | `bin/` | `stormd`: arguments, signals, logs; the local cluster as one process (feature `daemons`) |
 
 pub mod app;
 #[cfg(feature = "daemons")]
@@ -46,11 +48,13 @@ pub mod assignment;
 #[cfg(feature = "daemons")]
 pub mod blobstore;
 pub mod bolt;
+pub mod builtin;
 pub mod clock;
 #[cfg(feature = "daemons")]
 pub mod cluster;
 pub mod component;
 pub mod conf;
+pub mod flux;
 pub mod grouping;
 pub mod id;
 pub mod local;
