@@ -173,7 +173,6 @@ impl<'a> Maker<'a> {
         }
         if is_shell(&class.value) {
             let (args, conf) = shell(object, &mut self.beans)?;
-            let conf = conf.into_iter().map(|one| one.value).collect();
             let named = self.fitting(object, vec![args], |named| {
                 self.register.resolve(named).map(|made| made.map(drop))
             })?;

@@ -41,7 +41,7 @@ pub(super) fn is_shell(class: &str) -> bool {
 pub(super) fn shell<'a>(
     object: &'a Object,
     beans: &mut Beans<'a>,
-) -> Result<(Json, Vec<At<(String, Json)>>), Placed> {
+) -> Result<(Json, Vec<(String, Json)>), Placed> {
     let class = &object.class;
     let wrong = |method: &str, takes| Mistake::MethodArguments { method: method.to_owned(), takes };
     let constructor = beans.resolve_all(&object.constructor, object.file)?;
@@ -82,7 +82,7 @@ pub(super) fn shell<'a>(
 
 struct Shell {
     args: ShellArgs,
-    conf: Vec<At<(String, Json)>>,
+    conf: Vec<(String, Json)>,
 }
 
 impl Shell {
@@ -107,7 +107,7 @@ impl Shell {
                 let [Json::String(key), value] = args else {
                     return Err(wrong("a key of the configuration, and its value"));
                 };
-                self.conf.push(At { value: (key.clone(), value.clone()), at: name.at });
+                self.conf.push((key.clone(), value.clone()));
                 Ok(())
             }
             "setEnv" => {
