@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use nimbus_client::client::{Address, ClientOptions, NimbusClient, NimbusMethods};
 use nimbus_client::thrift::{
-    ComponentCommon, ComponentObject, JavaObject, JavaObjectArg, SpoutSpec, StormTopology,
+    ComponentCommon, ComponentObject, ShellComponent, SpoutSpec, StormTopology,
 };
 use serde_json::{Map, json};
 use storm_runtime::clock::{Clock, Time};
@@ -258,8 +258,8 @@ fn list() -> Vec<f64> {
 }
 
 fn topology() -> StormTopology {
-    let args = vec![JavaObjectArg::StringArg("null".to_owned())];
-    let spout = ComponentObject::JavaObject(JavaObject::new("quiet".to_owned(), args));
+    let shell = ShellComponent::new("python3".to_owned(), "quiet.py".to_owned());
+    let spout = ComponentObject::Shell(shell);
     let common = ComponentCommon::new(BTreeMap::new(), BTreeMap::new(), 1, None);
     StormTopology {
         spouts: BTreeMap::from([("quiet".to_owned(), SpoutSpec::new(spout, common))]),

@@ -25,6 +25,7 @@ use crate::conf::WORKER_SECRET;
 use crate::id::ComponentId;
 use crate::server::Caller;
 use crate::system_topology::{EVENT_LOGGER, InvalidTopology, METRICS_PREFIX, normalised};
+use crate::topology::Register;
 
 /// A submission as it comes from a client.
 pub struct Submission {
@@ -111,15 +112,18 @@ impl Core {
         )?;
         within("workers", workers, settings.slots_per_topology, "nimbus.slots.perTopology")?;
         self.check_blob_map(&merged)?;
-        let archive = match location.as_str() {
-            "" => None,
+        let (archive, has_binary) = match location.as_str() {
+            "" => (None, false),
             location => {
                 let found = self.inbox.finished(location);
                 let found = found.map_err(|error| NimbusError::invalid(error.to_string()))?;
-                binary::check(&found)?;
-                Some(found)
+                let has_binary = binary::check(&found)?;
+                (Some(found), has_binary)
             }
         };
+        if !has_binary {
+            validate::stock(&topology, &Register::new())?;
+        }
         let owner = self.owner(caller);
         keep_secret(&mut conf)?;
         complete_conf(&mut conf, &merged, name, &owner, caller);

@@ -13,6 +13,8 @@ use super::error::NimbusError;
 use super::plan::count;
 use crate::conf::WORKER_SECRET;
 use crate::system_topology::parallelism_hint;
+use crate::topology::Register;
+use crate::topology::thrift::PARTIAL_KEY;
 
 /// Keys of a topology's conf that Nimbus itself sets or drops; their form is not checked.
 const OWN_KEYS: [&str; 2] = ["storm.id", WORKER_SECRET];
@@ -35,6 +37,43 @@ pub fn topology(topology: &storm::StormTopology) -> Result<(), NimbusError> {
         component(id, object, common, &mut wrong);
     }
     conclude("topology", wrong)
+}
+
+/// Checks a topology that brings no binary: what `built_in` has not registered, no worker can make.
+///
+/// # Errors
+/// All classes that are not built in.
+pub fn stock(topology: &storm::StormTopology, built_in: &Register) -> Result<(), NimbusError> {
+    let components: BTreeSet<&str> = built_in.names().collect();
+    let groupings: BTreeSet<&str> = built_in.grouping_names().collect();
+    let mut wrong = Vec::new();
+    let spouts = topology.spouts.iter().map(|(id, spec)| (id, &spec.spout_object));
+    let bolts = topology.bolts.iter().map(|(id, bolt)| (id, &bolt.bolt_object));
+    for (id, object) in spouts.chain(bolts) {
+        if let storm::ComponentObject::JavaObject(object) = object
+            && !components.contains(object.full_class_name.as_str())
+        {
+            wrong.push(format!("component {id} is a {}", object.full_class_name));
+        }
+    }
+    for (id, bolt) in &topology.bolts {
+        for grouping in bolt.common.inputs.values() {
+            if let storm::Grouping::CustomObject(object) = grouping
+                && object.full_class_name != PARTIAL_KEY
+                && !groupings.contains(object.full_class_name.as_str())
+            {
+                wrong.push(format!("{id} groups by a {}", object.full_class_name));
+            }
+        }
+    }
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    Err(NimbusError::invalid(format!(
+        "the topology brings no binary, and not all of it is built in: {}; submit it with the binary \
+         that registers these, or make them shell or built-in components",
+        wrong.join("; ")
+    )))
 }
 
 /// Checks the values of known keys of a topology's conf.
@@ -169,6 +208,25 @@ mod tests {
             },
             "\"__count\" cannot name a component",
         );
+    }
+
+    #[test]
+    fn without_a_binary_every_class_that_is_not_built_in_is_told_by_name() {
+        let built_in = Register::new();
+        stock(&sound(), &built_in).expect("shell components need no binary");
+        let mut spoiled = sound();
+        let object = |name: &str| storm::JavaObject::new(name.to_owned(), vec![]);
+        spoiled.spouts.get_mut("src").unwrap().spout_object =
+            storm::ComponentObject::JavaObject(object("org.acme.Words"));
+        let inputs = &mut spoiled.bolts.get_mut("count").unwrap().common.inputs;
+        let side = storm::GlobalStreamId::new("src".to_owned(), "side".to_owned());
+        inputs.insert(side.clone(), storm::Grouping::CustomObject(object(PARTIAL_KEY)));
+        let error = stock(&spoiled, &built_in).expect_err("refused").to_string();
+        assert!(error.contains("built in: component src is a org.acme.Words; submit"), "{error}");
+        let inputs = &mut spoiled.bolts.get_mut("count").unwrap().common.inputs;
+        inputs.insert(side, storm::Grouping::CustomObject(object("org.acme.Near")));
+        let error = stock(&spoiled, &built_in).expect_err("refused").to_string();
+        assert!(error.contains("org.acme.Words; count groups by a org.acme.Near; s"), "{error}");
     }
 
     #[test]

@@ -69,6 +69,11 @@ mod tests {
         assert_eq!(holder.pid, Some(std::process::id()));
         assert!(holder.to_string().starts_with("process "), "{holder}");
         drop(listener);
-        assert_eq!(holder_of_port(port), None);
+        // A process that another test is starting has the socket too until it is its own program.
+        let is_held = (0..10_000).all(|_| {
+            std::thread::yield_now();
+            holder_of_port(port).is_some()
+        });
+        assert!(!is_held, "nobody listens any more");
     }
 }

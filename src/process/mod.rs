@@ -20,7 +20,7 @@ use std::path::PathBuf;
 
 pub use listener::{Holder, holder_of_port};
 pub use proc_files::{Usage, boot_id, find_by_arguments};
-pub use running::{Ending, Launch, Running, become_program};
+pub use running::{Ending, Launch, Running, become_program, end_left_of, end_named};
 
 use proc_files::Stat;
 

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -21,6 +21,9 @@ use super::{ProcessError, ProcessId};
 /// is starting; that lasts until the child has become its own program.
 const BUSY_TRIES: u32 = 50;
 const BUSY_WAIT: Duration = Duration::from_millis(10);
+
+/// What times of start and of files may be off by.
+const CLOCK_GRAIN: Duration = Duration::from_millis(30);
 
 /// What to start.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -145,7 +148,7 @@ impl Running {
         // An error here means that the runtime shuts down; what is true then is asked below.
         let _ = self.handle.readable().await.map(|mut guard| guard.retain_ready());
         // Until it is reaped its pid, and so the number of its group, is nobody else's.
-        end_group(self.id);
+        end_left_of(self.id);
         let status = self.child.as_mut().map(Child::wait);
         let ending = status.and_then(Result::ok).map_or(Ending::Unknown, Ending::of);
         self.ending = Some(ending);
@@ -239,7 +242,7 @@ fn watch(pid: u32) -> io::Result<AsyncFd<OwnedFd>> {
 
 /// Ends all processes of the group and session that an ended process led, as the children of its
 /// shell components.
-fn end_group(leader: ProcessId) {
+pub fn end_left_of(leader: ProcessId) {
     let leader_now = Stat::read(leader.pid);
     if leader_now.is_some_and(|stat| stat.start_time != leader.start_time) {
         // A new process has the pid: so no process was left in the group.
@@ -252,10 +255,27 @@ fn end_group(leader: ProcessId) {
             && (stat.group == leader.pid || stat.session == leader.pid)
             && stat.start_time >= leader.start_time
     };
-    for pid in pids().filter(is_left) {
-        if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
-            let _ = rustix::process::kill_process(pid, Signal::KILL);
-        }
+    pids().filter(is_left).for_each(kill);
+}
+
+/// Ends the process that had a pid already when somebody wrote it down, `age` ago.
+///
+/// A process that got the pid later is another one, and is left alone.
+pub fn end_named(pid: u32, age: Duration) {
+    let uptime = fs::read_to_string("/proc/uptime").ok();
+    let uptime = uptime.and_then(|text| text.split(' ').next()?.parse::<f64>().ok());
+    let Some((stat, uptime)) = Stat::read(pid).zip(uptime) else { return };
+    let ticks_per_second = rustix::param::clock_ticks_per_second().max(1);
+    let run_for = uptime - stat.start_time as f64 / ticks_per_second as f64;
+    if !stat.is_ended() && run_for + CLOCK_GRAIN.as_secs_f64() >= age.as_secs_f64() {
+        kill(pid);
+    }
+}
+
+fn kill(pid: u32) {
+    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        // It may have ended by itself.
+        let _ = rustix::process::kill_process(pid, Signal::KILL);
     }
 }
 
@@ -263,7 +283,6 @@ fn end_group(leader: ProcessId) {
 mod tests {
     use super::*;
     use crate::logs::{Mark, last_lines};
-    use std::fs;
 
     fn launch(folder: &Path, script: &str) -> Launch {
         Launch {

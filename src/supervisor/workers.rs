@@ -3,6 +3,9 @@
 //! Each has a folder `workers/<worker>` with `launch.json`, written before it is launched, and
 //! `pids/<pid>`, written after. A supervisor that was killed between the two finds the process by
 //! the worker's id, which is among its arguments.
+//!
+//! Children of shell components write their own pids beside the worker's, as files without content.
+//! What is left of them when the worker has ended is ended with its folder.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -11,7 +14,7 @@ use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use nimbus_client::TopologyId;
 use serde::{Deserialize, Serialize};
@@ -25,11 +28,16 @@ use super::metrics::Counts;
 use super::slot::{End, LocalAssignment, WorkerNumber};
 use super::slots::News;
 use crate::archive::library_folders;
+use crate::clock::unix_time_ms;
 use crate::id::{ExecutorId, TaskId};
 use crate::logs::{Bounds, Mark, last_lines};
-use crate::process::{Ending, Launch, ProcessError, ProcessId, Running, find_by_arguments};
+use crate::process::{
+    Ending, Launch, ProcessError, ProcessId, Running, end_left_of, end_named, find_by_arguments,
+};
 
 const LAUNCH: &str = "launch.json";
+/// Folder of files that are named by the pids of a worker and of its shell components' children.
+const PIDS: &str = "pids";
 /// Lines of a dead worker's log that are reported.
 const LAST_LINES: usize = 12;
 /// How often a worker's log is looked at, which the worker rotates itself.
@@ -200,7 +208,7 @@ impl Workers {
         let launch = self.spec(port, worker, id, localized).ok_or(LaunchError::NoProgram)?;
         let running = Running::launch(&launch).await?;
         let process = running.id();
-        let pid = folder.join("pids").join(process.pid.to_string());
+        let pid = folder.join(PIDS).join(process.pid.to_string());
         // Only a short cut: the process is found without it.
         let _ = write_whole(&pid, process.start_time.to_string().as_bytes());
         tracing::info!(topology = %id, port, worker, pid = process.pid, "launched a worker");
@@ -216,7 +224,7 @@ impl Workers {
         record: &Record,
     ) -> io::Result<()> {
         let artifacts = self.layout.artifacts(id, port);
-        for path in [&folder.join("pids"), &folder.join("tmp"), &artifacts] {
+        for path in [&folder.join(PIDS), &folder.join("tmp"), &artifacts] {
             fs::create_dir_all(path)?;
         }
         symlink(&artifacts, folder.join("artifacts"))?;
@@ -276,7 +284,7 @@ impl Workers {
 
     fn find_one(&self, folder: &Path, worker: &str) -> Option<Found> {
         let record: Record = serde_json::from_slice(&fs::read(folder.join(LAUNCH)).ok()?).ok()?;
-        let by_pid = entries(&folder.join("pids")).find_map(|path| {
+        let by_pid = entries(&folder.join(PIDS)).find_map(|path| {
             let pid = path.file_name()?.to_str()?.parse().ok()?;
             let start_time = fs::read_to_string(&path).ok()?.parse().ok()?;
             Some(ProcessId { pid, start_time }).filter(|id| id.is_alive())
@@ -294,9 +302,10 @@ impl Workers {
         Some(Found { worker: worker.to_owned(), port: record.port, wanted, running })
     }
 
-    /// Removes a worker's folder.
+    /// Removes the folder of a worker that has ended, and ends what it left running.
     pub fn forget(&self, worker: &str) {
         let folder = self.layout.worker(worker);
+        entries(&folder.join(PIDS)).for_each(|file| end_left(&file));
         if let Err(error) = fs::remove_dir_all(&folder)
             && error.kind() != io::ErrorKind::NotFound
         {
@@ -316,6 +325,22 @@ async fn watch(mut running: Running, mut asked: mpsc::Receiver<Ask>, log: &Path)
             },
             () = tokio::time::sleep(LOG_CHECK) => bound_log(log),
         }
+    }
+}
+
+/// Ends what is left of the process that a file in [`PIDS`] names: of a worker its group and session,
+/// of a child itself, which may have made a session of its own.
+fn end_left(file: &Path) {
+    let pid = file.file_name().and_then(|name| name.to_str()?.parse().ok());
+    let content = fs::read_to_string(file).ok();
+    let Some((pid, content)) = pid.zip(content) else { return };
+    if let Ok(start_time) = content.parse() {
+        return end_left_of(ProcessId { pid, start_time });
+    }
+    let written = fs::metadata(file).and_then(|file| file.modified()).ok();
+    let written = written.and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
+    if let Some(written) = written {
+        end_named(pid, Duration::from_millis(unix_time_ms()).saturating_sub(written));
     }
 }
 
@@ -345,4 +370,45 @@ fn bound_log(log: &Path) {
 pub(super) fn random_id() -> String {
     let id = fs::read_to_string("/proc/sys/kernel/random/uuid");
     id.expect("Linux gives random numbers").trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::{Child, Command, Stdio};
+
+    fn child() -> Child {
+        let child = Command::new("sleep").arg("600").stdin(Stdio::null()).spawn();
+        child.expect("sleep is there")
+    }
+
+    #[test]
+    fn a_forgotten_worker_leaves_no_child_and_a_recycled_pid_is_spared() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let layout = Layout::new(folder.path(), &folder.path().join("logs"));
+        let workers = Workers {
+            layout: layout.clone(),
+            programs: Programs::default(),
+            supervisor_id: "s".to_owned(),
+            thrift_port: 0,
+            counts: Arc::default(),
+        };
+        let pids = layout.worker("w").join(PIDS);
+        fs::create_dir_all(&pids).expect("it is made");
+        let (mut left, mut recycled) = (child(), child());
+        for child in [&left, &recycled] {
+            fs::write(pids.join(child.id().to_string()), b"").expect("it is written");
+        }
+        let hour_ago = SystemTime::UNIX_EPOCH + Duration::from_millis(unix_time_ms() - 3_600_000);
+        let of_recycled =
+            fs::File::options().write(true).open(pids.join(recycled.id().to_string()));
+        of_recycled.and_then(|file| file.set_modified(hour_ago)).expect("its time is set");
+        fs::write(pids.join("lost+found"), b"").expect("it is written");
+        workers.forget("w");
+        assert!(!layout.worker("w").exists());
+        let ended = left.wait().expect("it was a child");
+        assert!(ProcessId::of(recycled.id()).is_some(), "it began after its pid was written");
+        recycled.kill().and_then(|()| recycled.wait()).expect("it is ended");
+        assert_eq!(Some(9), std::os::unix::process::ExitStatusExt::signal(&ended));
+    }
 }

@@ -29,7 +29,7 @@ use crate::id::{ComponentId, StreamId};
 use crate::tuple::Fields;
 
 /// Storm's name of partial-key grouping.
-const PARTIAL_KEY: &str = "org.apache.storm.grouping.PartialKeyGrouping";
+pub(crate) const PARTIAL_KEY: &str = "org.apache.storm.grouping.PartialKeyGrouping";
 
 /// What keeps a topology in the process that built it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
