@@ -215,6 +215,8 @@ pub(crate) enum Verdict {
 pub(crate) struct Settled {
     pub verdict: Verdict,
     pub stream: u16,
+    /// From the cycle in which the bolt was given the tuple to that of the verdict.
+    pub waited_ns: u64,
     pub anchors: Anchors,
 }
 
@@ -320,22 +322,31 @@ impl Collector {
     /// The tuple is done: its edge leaves the trees that it belongs to.
     #[inline]
     pub fn ack(&mut self, tuple: Tuple) {
-        self.settle(Verdict::Ack, tuple.stream, tuple.settle());
+        let (stream, received) = (tuple.stream, tuple.received);
+        self.settle(Verdict::Ack, stream, received, tuple.settle());
     }
 
     /// The tuple could not be processed: the trees that it belongs to fail at once.
     pub fn fail(&mut self, tuple: Tuple) {
-        self.settle(Verdict::Fail, tuple.stream, tuple.settle());
+        let (stream, received) = (tuple.stream, tuple.received);
+        self.settle(Verdict::Fail, stream, received, tuple.settle());
     }
 
     /// Starts the message timeout of the tuple's trees anew.
     pub fn reset_timeout(&mut self, tuple: &Tuple) {
-        self.settle(Verdict::ResetTimeout, tuple.stream, tuple.anchors.clone());
+        self.settle(Verdict::ResetTimeout, tuple.stream, tuple.received, tuple.anchors.clone());
     }
 
     #[inline]
-    fn settle(&mut self, verdict: Verdict, stream: u16, anchors: Anchors) {
-        self.settled.push(Settled { verdict, stream, anchors });
+    pub(crate) fn settle(
+        &mut self,
+        verdict: Verdict,
+        stream: u16,
+        received: Time,
+        anchors: Anchors,
+    ) {
+        let waited_ns = self.now.as_nanos().saturating_sub(received.as_nanos());
+        self.settled.push(Settled { verdict, stream, waited_ns, anchors });
     }
 
     /// Reports an error of this component; the bolt lives on.

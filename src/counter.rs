@@ -52,6 +52,10 @@ pub(crate) struct InputCounts {
     pub acked: Count,
     /// Inputs failed.
     pub failed: Count,
+    /// Inputs acked in a later cycle than the one in which the bolt was given them.
+    pub waited: Count,
+    /// Nanoseconds between the beginnings of these two cycles, over all such inputs.
+    pub waited_ns: Count,
 }
 
 /// All counters of one executor.

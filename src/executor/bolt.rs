@@ -282,7 +282,7 @@ impl BoltExecutor {
                 input.next = input.block.after(input.next);
             }
             BoltInstance::Bolt(bolt) => {
-                let tuple = take_tuple(input, &self.keeper);
+                let tuple = take_tuple(input, &self.keeper, now);
                 let result = bolt.execute(tuple, &mut self.collector);
                 input.next = input.block.after(input.next);
                 input.settled = input.next;
@@ -356,11 +356,17 @@ impl BoltExecutor {
 
     /// Lets the acks, fails and resets of a bolt take effect.
     fn settle(&mut self, transfer: &mut Transfer) {
-        for Settled { verdict, stream, anchors, .. } in self.collector.settled.drain(..) {
+        for Settled { verdict, stream, waited_ns, anchors } in self.collector.settled.drain(..) {
             let input = usize::from(self.stream_to_input[usize::from(stream)]);
             // A tuple of another component's stream, handed around by the author, counts nowhere.
             match (verdict, self.core.counts.inputs.get(input)) {
-                (Verdict::Ack, Some(counts)) => counts.acked.add(1),
+                (Verdict::Ack, Some(counts)) => {
+                    counts.acked.add(1);
+                    if waited_ns > 0 {
+                        counts.waited.add(1);
+                        counts.waited_ns.add(waited_ns);
+                    }
+                }
                 (Verdict::Fail, Some(counts)) => counts.failed.add(1),
                 (Verdict::ResetTimeout, _) | (_, None) => {}
             }
@@ -442,6 +448,7 @@ impl BoltExecutor {
                     stream: self.ticks.stream,
                     source_task,
                     keeper: self.keeper.clone(),
+                    received: now,
                     // A tick needs no ack, so leaving it alone is no loss.
                     settled: true,
                 };
@@ -655,7 +662,7 @@ impl Input {
 /// Moves the tuple at the input's cursor out of its block; the anchors stay behind, so that a panic
 /// can fail it.
 #[inline]
-fn take_tuple(input: &mut Input, keeper: &Arc<Keeper>) -> Tuple {
+fn take_tuple(input: &mut Input, keeper: &Arc<Keeper>, now: Time) -> Tuple {
     let cursor = input.next;
     let header = input.block.headers[cursor.tuple];
     let anchors = input.block.anchors_at(cursor).into();
@@ -666,6 +673,7 @@ fn take_tuple(input: &mut Input, keeper: &Arc<Keeper>) -> Tuple {
         stream: header.stream,
         source_task: header.source,
         keeper: keeper.clone(),
+        received: now,
         settled: false,
     }
 }

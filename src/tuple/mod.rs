@@ -24,6 +24,7 @@ pub use fields::{Fields, IntoValues};
 pub use staging::{EmitError, MessageId};
 pub use value::{AsciiText, IntoValue, NotEncodable, SharedObject, Value, ValueRef};
 
+use crate::clock::Time;
 use crate::id::{ComponentId, EdgeId, RootId, StreamId, TaskId};
 
 /// One declared stream of one component, and its place in the topology's list of streams.
@@ -72,6 +73,8 @@ pub struct Tuple {
     pub(crate) stream: u16,
     pub(crate) source_task: TaskId,
     pub(crate) keeper: Arc<Keeper>,
+    /// When the executor's cycle began in which the bolt was given the tuple.
+    pub(crate) received: Time,
     pub(crate) settled: bool,
 }
 
@@ -387,6 +390,7 @@ mod tests {
             stream: 0,
             source_task: TaskId(1),
             keeper: keeper.clone(),
+            received: Time::ZERO,
             settled: false,
         }
     }

@@ -28,7 +28,7 @@ use super::processing::ProcessingWindow;
 use super::settings::{EventTime, Settings};
 use super::spec::WindowSpec;
 use super::watermark::{Arrival, WatermarkTracker};
-use crate::bolt::{Collector, Settled, Verdict};
+use crate::bolt::{Collector, Verdict};
 use crate::clock::{Clock, Time, unix_time_ms};
 use crate::component::{Result, TaskContext};
 use crate::id::{ComponentId, StreamId};
@@ -90,8 +90,8 @@ impl Event {
     /// Acks or fails the tuple.
     pub fn settle(&self, verdict: Verdict, out: &mut Collector) {
         self.settled.set(true);
-        let (stream, anchors) = (self.tuple.stream, self.tuple.anchors.clone());
-        out.settled.push(Settled { verdict, stream, anchors });
+        let Tuple { stream, received, anchors, .. } = &self.tuple;
+        out.settle(verdict, *stream, *received, anchors.clone());
     }
 }
 

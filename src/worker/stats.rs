@@ -2,8 +2,8 @@
 //!
 //! The runtime counts latency from emission to completion per executor; a spout with several streams
 //! has it shared out by completed messages. Of a bolt's time in `execute` the runtime knows the mean
-//! since the start, which stands in every window; times from `execute` to the ack are not taken and
-//! told as 0.
+//! since the start, which stands in every window. The time from `execute` to the ack is known of
+//! inputs that were acked in a later cycle; those acked at once count with the mean of `execute`.
 
 use std::collections::BTreeMap;
 
@@ -62,6 +62,8 @@ fn totals(executor: &ExecutorStats) -> Totals {
         let execute_ns = executor.execute_latency.map(|mean| mean.as_nanos() as u64);
         let execute_ns = execute_ns.unwrap_or_default().saturating_mul(input.executed);
         totals.insert(Counted::ExecuteNs(from.clone()), execute_ns);
+        let process_ns = executor.processing(input).as_nanos() as u64;
+        totals.insert(Counted::ProcessNs(from.clone()), process_ns);
         totals.insert(Counted::Executed(from.clone()), input.executed);
         totals.insert(Counted::Acked(from.clone()), input.acked);
         totals.insert(Counted::Failed(from), input.failed);
@@ -115,7 +117,11 @@ mod tests {
         }
         let mut bolt = executor("2-3", false);
         bolt.execute_latency = Some(Duration::from_micros(5));
-        let input = InputStats { executed: completed, acked: completed, failed: 0 };
+        // Every second input waits 3 ms for its ack, the others are acked at once.
+        let waited = completed / 2;
+        let waiting = Duration::from_millis(3) * waited as u32;
+        let input =
+            InputStats { executed: completed, acked: completed, failed: 0, waited, waiting };
         bolt.inputs.insert(("any".into(), "default".into()), input);
         TopologyStats { uptime: Duration::from_secs(uptime_secs), executors: vec![spout, bolt] }
     }
@@ -143,5 +149,6 @@ mod tests {
         let from = GlobalStreamId::new("any".to_owned(), "default".to_owned());
         assert_eq!((bolt.executed["600"][&from], bolt.acked["86400"][&from]), (10, 50));
         assert_eq!(bolt.execute_ms_avg["600"][&from].0, 0.005);
+        assert_eq!(bolt.process_ms_avg["600"][&from].0, (3.0 + 0.005) / 2.0);
     }
 }

@@ -29,6 +29,40 @@ fn a_message_is_acked_when_the_last_tuple_of_its_tree_is() {
 }
 
 #[test]
+fn the_time_from_execute_to_ack_is_told_of_tuples_that_a_bolt_keeps() {
+    let (feed, hold) = (Feed::new(number), Hold::new(nothing));
+    let run = check(|builder| {
+        builder.spout("feed", feed.spout());
+        builder.bolt("hold", hold.bolt()).shuffle("feed");
+        let ack = owned(nothing, |tuple, out| {
+            out.ack(tuple);
+            Ok(())
+        });
+        builder.bolt("at once", ack).shuffle("feed");
+        builder.bolt("never", owned(nothing, |_tuple, _| Ok(()))).shuffle("feed");
+    });
+    let waiting = |component: &str| {
+        let stats = run.stats();
+        let mut executors = stats.component(component);
+        let executor = executors.next().expect("it has one executor");
+        let input = executor.inputs[&("feed".into(), "default".into())];
+        (input.acked, input.waited, input.waiting, executor.processing(&input))
+    };
+    feed.send_all(0..3);
+    run.settle();
+    run.advance(20 * MILLISECOND);
+    hold.ack();
+    run.settle();
+    run.advance(10 * MILLISECOND);
+    hold.ack();
+    hold.fail();
+    run.settle();
+    assert_eq!(waiting("hold"), (2, 2, 50 * MILLISECOND, 50 * MILLISECOND));
+    assert_eq!(waiting("at once"), (3, 0, Duration::ZERO, Duration::ZERO));
+    assert_eq!(waiting("never"), (0, 0, Duration::ZERO, Duration::ZERO));
+}
+
+#[test]
 fn a_message_sent_to_several_bolts_needs_all_of_them() {
     for seed in 0..20 {
         let (feed, hold) = (Feed::new(number), Hold::new(nothing));
