@@ -151,9 +151,41 @@ pub fn unix_time_ms() -> u64 {
         .map_or(0, |passed| passed.as_millis() as u64)
 }
 
+/// Milliseconds since 1970 as RFC 3339 tells them in UTC: `2026-11-21T21:53:20.123Z`.
+pub fn utc(unix_ms: u64) -> impl fmt::Display {
+    let (secs, millis) = (unix_ms / 1_000, unix_ms % 1_000);
+    let (days, of_day) = (secs / 86_400, secs % 86_400);
+    // Years of the proleptic Gregorian calendar are counted from March, so that the leap day is the
+    // last; 719,468 days lie between 1 March of year 0 and 1 January 1970, 146,097 are 400 years.
+    let days = days + 719_468;
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    let (hour, minute, second) = (of_day / 3_600, of_day / 60 % 60, of_day % 60);
+    fmt::from_fn(move |out| {
+        write!(out, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_point_of_the_calendar_is_told_in_utc() {
+        for (unix_ms, told) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_400_000, "2000-02-29T00:00:00.000Z"),
+            (1_735_689_599_999, "2024-12-31T23:59:59.999Z"),
+            (1_795_298_000_123, "2026-11-21T21:53:20.123Z"),
+        ] {
+            assert_eq!(utc(unix_ms).to_string(), told);
+        }
+    }
 
     #[test]
     fn the_system_clock_never_goes_backwards() {

@@ -64,6 +64,13 @@ pub struct TopologyConf {
     pub workers: u32,
     /// Executors of the acker; 0 tracks nothing.
     pub acker_executors: u32,
+    /// Executors of the event logger, which have tasks and nothing to do: workers write events down
+    /// themselves.
+    pub event_logger_executors: u32,
+    /// Files of a worker's event log; at least 1.
+    pub event_log_files: u32,
+    /// Mebibytes after which the file that is written to is renamed; at least 1.
+    pub event_log_file_mib: u32,
     /// Tasks of the component, `None` for as many as executors.
     pub tasks: Option<u32>,
     /// Upper limit of a component's parallelism.
@@ -182,6 +189,12 @@ impl TopologyConf {
             name: reader.text_if_set(&keys::NAME),
             workers,
             acker_executors: reader.count_if_set(&keys::ACKER_EXECUTORS).unwrap_or(workers),
+            event_logger_executors: match reader.is_null(&keys::EVENT_LOGGER_EXECUTORS) {
+                true => workers,
+                false => reader.count(&keys::EVENT_LOGGER_EXECUTORS),
+            },
+            event_log_files: reader.count(&keys::EVENT_LOGGER_FILES),
+            event_log_file_mib: reader.count(&keys::EVENT_LOGGER_FILE_MB),
             tasks: reader.count_if_set(&keys::TASKS),
             max_task_parallelism: reader.count_if_set(&keys::MAX_TASK_PARALLELISM),
             message_timeout: reader.span(&keys::MESSAGE_TIMEOUT),

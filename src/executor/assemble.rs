@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use tracing::Span;
 
+use super::events::Events;
 use super::exchange::{Ends, Exchange, ExchangeControl, ExchangeCounts, Shared, WorkerMap};
 use super::plan::{Plan, Planned, Trees};
 use super::router::{Chooser, Receiver, Route, Router, Subscription, Tap, Watch, Wire};
@@ -83,6 +84,7 @@ pub(crate) struct Observed {
     pub executors: Arc<[ObservedExecutor]>,
     pub errors: Arc<ErrorLog>,
     pub metrics: Metrics,
+    pub events: Arc<Events>,
 }
 
 /// One executor as it is seen from outside.
@@ -140,6 +142,7 @@ pub(crate) fn assemble(topology: &Topology, mut options: Options) -> io::Result<
         outbound: Vec::new(),
         errors: errors.clone(),
         metrics: Metrics::default(),
+        events: Arc::default(),
     };
     maker.counts = plan.here.iter().map(|one| maker.counts_of(one.component)).collect();
     let mut executors: Vec<Vec<Executor>> = (0..threads).map(|_| Vec::new()).collect();
@@ -155,7 +158,8 @@ pub(crate) fn assemble(topology: &Topology, mut options: Options) -> io::Result<
         executors[thread].push(Executor::Exchange(Box::new(exchange)));
         control = Some(made);
     }
-    let observed = Observed { executors: maker.observed.into(), errors, metrics: maker.metrics };
+    let Maker { observed, metrics, events, .. } = maker;
+    let observed = Observed { executors: observed.into(), errors, metrics, events };
     let order = |thread: u64| match options.simulated {
         true => Order::Random(options.seed.wrapping_add(thread)),
         false => Order::Flow,
@@ -226,6 +230,7 @@ struct Maker<'a> {
     outbound: Vec<Outbound>,
     errors: Arc<ErrorLog>,
     metrics: Metrics,
+    events: Arc<Events>,
 }
 
 impl Maker<'_> {
@@ -276,6 +281,7 @@ impl Maker<'_> {
             contexts: self.contexts(one, &waker),
             counts,
             errors: self.errors.clone(),
+            events: self.events.clone(),
             waker,
             links,
             span: self.span(one),
@@ -408,7 +414,7 @@ impl Maker<'_> {
         let tap = self.tap.as_ref().map(|make| make());
         let wire = component.conf.testing_always_try_serialize;
         let wire = wire.then(|| Wire::new(self.topology.object_readers().clone()));
-        (tap.is_some() || wire.is_some()).then(|| Box::new(Watch { tap, wire }))
+        (tap.is_some() || wire.is_some()).then(|| Box::new(Watch { tap, wire, sampler: None }))
     }
 
     fn out_streams(&self, component: &Component, first_stream: u16) -> Arc<[OutStream]> {

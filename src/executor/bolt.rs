@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
-use super::Rest;
 use super::core::{Core, Instance, guarded};
 use super::router::{Joining, Routed, Router};
+use super::{Command, Rest};
 use crate::bolt::{BasicCollector, BoltHandle, Collector, Settled, Verdict};
 use crate::clock::Time;
 use crate::component::{Result, error_chain};
@@ -124,7 +124,15 @@ impl BoltExecutor {
         rest
     }
 
-    pub fn close(&mut self) {
+    pub fn command(&mut self, command: Command) {
+        match command {
+            Command::Sample => self.router.sample(self.core.sampler()),
+            Command::Close => self.close(),
+            Command::Activate | Command::Deactivate => {}
+        }
+    }
+
+    fn close(&mut self) {
         for task in &mut self.tasks {
             if let Instance::Alive(bolt) = std::mem::replace(&mut task.bolt, Instance::Closed) {
                 let _ = guarded(move || match bolt {

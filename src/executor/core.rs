@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tracing::Span;
 
+use super::events::{Events, Sampler};
 use crate::clock::Time;
 use crate::component::{ComponentError, ErrorLog, ReportedError, TaskContext, Waker, error_chain};
 use crate::counter::ExecutorCounts;
@@ -28,6 +29,7 @@ pub(crate) struct Core {
     pub contexts: Vec<TaskContext>,
     pub counts: Arc<ExecutorCounts>,
     pub errors: Arc<ErrorLog>,
+    pub events: Arc<Events>,
     pub waker: Waker,
     /// The executor's links are these, one after the other.
     pub links: std::ops::Range<u32>,
@@ -42,6 +44,11 @@ impl Core {
     /// Place of one of the executor's tasks among them.
     pub fn index(&self, task: TaskId) -> usize {
         usize::from(task.0.wrapping_sub(self.id.first_task.0))
+    }
+
+    /// What chooses from the executor's emissions at present, if any are wanted.
+    pub fn sampler(&self) -> Option<Sampler> {
+        self.events.sampler(&self.component, self.id.first_task.0.into())
     }
 
     /// Counts, keeps and logs an error of the component.

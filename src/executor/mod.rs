@@ -23,6 +23,7 @@ mod acker;
 pub(crate) mod assemble;
 mod bolt;
 mod core;
+pub(crate) mod events;
 pub(crate) mod exchange;
 mod pending;
 pub(crate) mod placement;
@@ -69,6 +70,8 @@ pub(crate) enum Rest {
 pub(crate) enum Command {
     Activate,
     Deactivate,
+    /// Look again at what is sampled.
+    Sample,
     /// Close and clean up every instance; nothing runs after it.
     Close,
 }
@@ -88,8 +91,8 @@ impl Executor {
     pub fn command(&mut self, command: Command) {
         match self {
             Self::Spout(spout) => spout.command(command),
-            Self::Bolt(bolt) if command == Command::Close => bolt.close(),
-            Self::Bolt(_) | Self::Acker(_) | Self::Exchange(_) => {}
+            Self::Bolt(bolt) => bolt.command(command),
+            Self::Acker(_) | Self::Exchange(_) => {}
         }
     }
 

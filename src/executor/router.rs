@@ -11,6 +11,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::events::Sampler;
 use super::pending::{Applied, Message, Pending};
 use crate::acker::{Tree, flag};
 use crate::bolt::ChooseTasks;
@@ -20,7 +21,7 @@ use crate::counter::{ExecutorCounts, OutputCounts};
 use crate::grouping::{Choice, Grouper};
 use crate::id::{ComponentId, RootId, StreamId, TaskId};
 use crate::transfer::Transfer;
-use crate::tuple::block::{Cursor, Header};
+use crate::tuple::block::{Block, Cursor, Header};
 use crate::tuple::codec::{self, Limits, ObjectReaders};
 use crate::tuple::staging::{Staging, Target};
 use crate::tuple::{Anchor, MessageId, Value};
@@ -58,6 +59,14 @@ pub(crate) type Tap = Box<dyn FnMut(&ComponentId, &StreamId, &[Value]) + Send>;
 pub(crate) struct Watch {
     pub tap: Option<Tap>,
     pub wire: Option<Wire>,
+    pub sampler: Option<Sampler>,
+}
+
+impl Watch {
+    /// Whether nothing looks.
+    fn is_blind(&self) -> bool {
+        self.tap.is_none() && self.wire.is_none() && self.sampler.is_none()
+    }
 }
 
 /// Sends the values of every emission through the codec, as if their receiver were in another
@@ -139,6 +148,9 @@ pub(crate) trait Roots {
         transfer: &mut Transfer,
     );
 
+    /// The message id that [`Roots::begin`] takes next, if it takes any.
+    fn next_id<'a>(&self, ids: &'a [MessageId]) -> Option<&'a MessageId>;
+
     /// Whether [`Roots::begin`] starts trees, so that their first edges are announced.
     const INIT: u64;
 }
@@ -152,6 +164,10 @@ impl Roots for Joining {
 
     #[inline]
     fn begin(&mut self, _: &mut Anchor, _: &mut [MessageId], _: u16, _: TaskId) {}
+
+    fn next_id<'a>(&self, _: &'a [MessageId]) -> Option<&'a MessageId> {
+        None
+    }
 
     #[inline]
     fn make_edges(&mut self, anchors: &mut [Anchor], init: u64, transfer: &mut Transfer) {
@@ -198,6 +214,10 @@ impl Roots for Starting<'_> {
             Ok(root) => anchor.root = root.0,
             Err(message) => self.refused.push((source, message)),
         }
+    }
+
+    fn next_id<'a>(&self, ids: &'a [MessageId]) -> Option<&'a MessageId> {
+        ids.get(*self.used_ids)
     }
 
     #[inline]
@@ -279,6 +299,13 @@ impl Router {
             chosen: false,
             refusal: String::new(),
         }
+    }
+
+    /// Has emissions chosen by `sampler` from now on, or none.
+    pub fn sample(&mut self, sampler: Option<Sampler>) {
+        let mut watch = self.watch.take().unwrap_or_default();
+        watch.sampler = sampler;
+        self.watch = Some(watch).filter(|watch| !watch.is_blind());
     }
 
     /// Routes what is staged, as far as there is room.
@@ -437,6 +464,10 @@ impl Router {
     ) -> bool {
         let header = staging.block.headers[self.cursor.tuple];
         let output = header.stream - self.first_stream;
+        if self.watch.is_some() {
+            let next_id = roots.next_id(&staging.message_ids).filter(|_| !anchors.is_empty());
+            self.draw(header, next_id, &staging.block);
+        }
         for anchor in &mut staging.block.anchors[anchors] {
             roots.begin(anchor, &mut staging.message_ids, output, header.source);
         }
@@ -463,6 +494,17 @@ impl Router {
         self.sent = 0;
         self.chosen = true;
         true
+    }
+
+    /// Lets the sampler, if there is one, choose or leave the next emission.
+    #[cold]
+    fn draw(&mut self, header: Header, message_id: Option<&MessageId>, staged: &Block) {
+        let Some(sampler) = self.watch.as_mut().and_then(|watch| watch.sampler.as_mut()) else {
+            return;
+        };
+        let start = self.cursor.value;
+        let values = &staged.values[start..start + usize::from(header.len)];
+        sampler.look(&self.component, header.source, message_id, values);
     }
 
     /// Shows the next emission to what watches; false if it cannot be sent.

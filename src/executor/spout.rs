@@ -170,6 +170,10 @@ impl SpoutExecutor {
         match command {
             Command::Activate => self.active = true,
             Command::Deactivate => self.active = false,
+            Command::Sample => {
+                self.router.sample(self.core.sampler());
+                return;
+            }
             Command::Close => {
                 for task in &mut self.tasks {
                     if let Instance::Alive(mut spout) =

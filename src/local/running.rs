@@ -15,6 +15,7 @@ use crate::component::{ReportedError, ThreadSignal};
 use crate::conf::WaitProfile;
 use crate::executor::Command;
 use crate::executor::assemble::{Assembly, Observed, Options, ThreadParts, assemble};
+use crate::executor::events::{EventSink, Sampling};
 use crate::executor::thread::{CommandQueue, Cycle, Duty};
 use crate::id::ComponentId;
 use crate::metrics::LatencyMetric;
@@ -158,6 +159,12 @@ impl RunningTopology {
         self.command(Command::Deactivate);
     }
 
+    /// Has a part of all emissions given to `sink` from now on.
+    pub(crate) fn sample(&self, sampling: Sampling, sink: EventSink) {
+        self.shared.observed.events.order(sampling, sink);
+        self.command(Command::Sample);
+    }
+
     /// What was counted so far.
     pub fn stats(&self) -> TopologyStats {
         let uptime = self.shared.clock.now().since(self.shared.started);
@@ -292,4 +299,80 @@ impl RunningTopology {
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bolt::{Bolt, Collector};
+    use crate::component::{Declarer, Result};
+    use crate::executor::events::{Event, event_channel};
+    use crate::local::LocalCluster;
+    use crate::spout::{Next, Spout, SpoutCollector};
+    use crate::topology::TopologyBuilder;
+    use crate::tuple::Tuple;
+
+    /// Emits two messages a second, one of them without an id.
+    struct Pairs(i64);
+
+    impl Spout for Pairs {
+        fn declare(&self, declare: &mut Declarer) {
+            declare.output(["n"]);
+        }
+
+        fn next_tuple(&mut self, out: &mut SpoutCollector) -> Result<Next> {
+            self.0 += 1;
+            out.emit_with_id([self.0], self.0 * 10);
+            out.emit([-self.0]);
+            Ok(out.idle_for(Duration::from_secs(1)))
+        }
+    }
+
+    /// Passes numbers on.
+    struct Pass;
+
+    impl Bolt for Pass {
+        fn declare(&self, declare: &mut Declarer) {
+            declare.output(["n"]);
+        }
+
+        fn execute(&mut self, tuple: Tuple, out: &mut Collector) -> Result {
+            out.emit(&tuple, [tuple.i64(0)?]);
+            out.ack(tuple);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn emissions_are_sampled_while_it_is_ordered_and_each_once() {
+        let mut builder = TopologyBuilder::new();
+        builder.spout("pairs", || Pairs(0));
+        builder.bolt("pass", || Pass).shuffle("pairs");
+        builder.bolt("end", || Pass).shuffle("pass");
+        let cluster = LocalCluster::simulated(3);
+        let topology = builder.build().expect("it can be built");
+        let running = cluster.submit("sampled", &topology).expect("the name is free");
+        let second = || assert!(cluster.advance(Duration::from_secs(1), MOST_CYCLES));
+        let (sink, source) = event_channel();
+        let told = || -> Vec<String> {
+            let tell = |event: Event| {
+                let id = event.message_id.map_or_else(String::new, |id| id.to_value().to_string());
+                format!("{} {} {id} {}", event.component, event.task, event.values[0])
+            };
+            source.events.try_iter().map(tell).collect()
+        };
+        second();
+        let own = [("end".into(), 0.0)].into();
+        running.sample(Sampling { component_to_percent: own, others: 100.0 }, sink.clone());
+        second();
+        let mut seen = told();
+        seen.sort();
+        // Task 1 is the acker, task 2 is `end`.
+        assert_eq!(seen, ["pairs 3  -3", "pairs 3 30 3", "pass 4  -3", "pass 4  3"]);
+        running.sample(Sampling::default(), sink);
+        second();
+        assert_eq!(told(), [""; 0]);
+        let stats = running.stats();
+        assert_eq!((stats.emitted("pairs"), stats.acked("pairs")), (8, 4));
+    }
 }

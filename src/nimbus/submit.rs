@@ -24,7 +24,7 @@ use crate::blobstore::random_name;
 use crate::conf::WORKER_SECRET;
 use crate::id::ComponentId;
 use crate::server::Caller;
-use crate::system_topology::{EVENT_LOGGER, InvalidTopology, METRICS_PREFIX, normalised};
+use crate::system_topology::{InvalidTopology, METRICS_PREFIX, normalised};
 use crate::topology::Register;
 
 /// A submission as it comes from a client.
@@ -100,7 +100,7 @@ impl Core {
         let topology = normalised(&topology, &merged).map_err(invalid)?;
         let plan = Plan::of(&topology, &merged).map_err(invalid)?;
         let component_to_executors = plan.numbering.start_executors();
-        runs_here(component_to_executors.keys())?;
+        warn_of_consumers(name, component_to_executors.keys());
         let executors: usize = component_to_executors.values().sum();
         let workers = plan::count(merged.get("topology.workers")).unwrap_or(1).max(1);
         let settings = &self.settings;
@@ -243,20 +243,16 @@ fn invalid(why: InvalidTopology) -> NimbusError {
     NimbusError::invalid(format!("the topology cannot be taken: {why}"))
 }
 
-/// Refuses system components that no worker of this engine runs, whose tasks it would not number.
-fn runs_here<'a>(components: impl Iterator<Item = &'a ComponentId>) -> Result<(), NimbusError> {
+/// Warns of metrics consumers, which are Java classes: their tasks are there and do nothing.
+fn warn_of_consumers<'a>(name: &TopologyName, components: impl Iterator<Item = &'a ComponentId>) {
     for component in components {
-        let (key, remedy) = match component.as_str() {
-            EVENT_LOGGER => ("topology.eventlogger.executors", "set it to 0"),
-            id if id.starts_with(METRICS_PREFIX) => {
-                ("topology.metrics.consumer.register", "leave it out and read Nimbus' metrics")
-            }
-            _ => continue,
-        };
-        let what = format!("{key} asks for {component}, which this engine does not run: {remedy}");
-        return Err(NimbusError::invalid(what));
+        if let Some(class) = component.as_str().strip_prefix(METRICS_PREFIX) {
+            tracing::warn!(
+                "{name} registers the metrics consumer {class}, which this engine does not run: \
+                 its tasks do nothing; Nimbus and supervisors serve metrics as Prometheus text"
+            );
+        }
     }
-    Ok(())
 }
 
 /// Makes sure that there is a secret by which the topology's workers know each other: the one that a

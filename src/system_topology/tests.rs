@@ -294,6 +294,10 @@ fn nimbus_numbers_tasks_as_the_workers_do() {
         json!({"topology.workers": 3, "topology.acker.executors": 2}),
         json!({"topology.acker.executors": 0}),
         json!({"topology.max.task.parallelism": 2}),
+        json!({"topology.workers": 2, "topology.eventlogger.executors": null}),
+        json!({"topology.eventlogger.executors": 3, "topology.metrics.consumer.register": [
+            {"class": "a.Log"}, {"class": "b.Log", "parallelism.hint": 2}, {"class": "a.Log"},
+        ]}),
     ] {
         let mut builder = TopologyBuilder::with_register(register.clone());
         for (key, value) in conf(of_topology.clone()) {

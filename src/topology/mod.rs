@@ -12,6 +12,7 @@
 mod builder;
 mod error;
 mod factory;
+mod system;
 mod tasks;
 pub mod thrift;
 mod validate;

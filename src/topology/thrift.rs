@@ -125,7 +125,8 @@ impl Topology {
         let mut problems = Vec::new();
         let (mut spouts, mut bolts) = (BTreeMap::new(), BTreeMap::new());
         for component in self.components().values() {
-            if matches!(component.role, Role::Acker) {
+            // Nimbus adds the system's own.
+            if component.id.is_reserved() {
                 continue;
             }
             let Some(named) = &component.named else {

@@ -311,6 +311,9 @@ impl Check {
             };
             self.components.insert(ACKER.into(), acker);
         }
+        for component in super::system::silent(conf) {
+            self.components.insert(component.id.clone(), component);
+        }
         let tasks = self.components.values().map(|component| component.tasks).sum();
         if tasks > usize::from(TaskId::MAX) {
             self.errors.push(TopologyError::TooManyTasks { count: tasks });

@@ -24,6 +24,7 @@ mod args;
 mod code;
 mod engine;
 mod error;
+mod events;
 mod levels;
 mod orders;
 mod report;
@@ -45,6 +46,7 @@ pub use args::WorkerArgs;
 pub use error::WorkerError;
 
 use crate::assignment::WorkerSlot;
+use crate::executor::events::{EventSink, Sampling};
 use crate::local::RunningTopology;
 use crate::logs::{self, Bounds, Levels, RotatingFile};
 use crate::signals;
@@ -58,6 +60,8 @@ const DRAIN: Duration = Duration::from_millis(800);
 const EVENTS: usize = 16;
 /// Where the log is, in the folder that the supervisor starts the worker in.
 const LOG: &str = "artifacts/worker.log";
+/// Where sampled emissions are.
+const EVENT_LOG: &str = "artifacts/events.log";
 
 impl WorkerArgs {
     /// This worker's folder.
@@ -130,7 +134,16 @@ fn run_logged(
     let topology = Topology::from_thrift(&code.topology, &code.conf, register)?;
     spawn("orders", orders::follow(args.clone(), tell))?;
     let secret = &code.secret;
-    let mut worker = Worker { args, levels, events, secret, share: None, running: None };
+    let mut worker = Worker {
+        args,
+        levels,
+        events,
+        secret,
+        share: None,
+        running: None,
+        sampling: Sampling::default(),
+        events_to: None,
+    };
     worker.obey(&topology)
 }
 
@@ -143,6 +156,9 @@ struct Worker<'a> {
     secret: &'a str,
     share: Option<Share>,
     running: Option<RunningTopology>,
+    /// What is sampled of the executors' emissions, and where it goes.
+    sampling: Sampling,
+    events_to: Option<EventSink>,
 }
 
 impl Worker<'_> {
@@ -167,10 +183,6 @@ impl Worker<'_> {
         orders: &WorkerOrders,
     ) -> Result<Option<Ending>, WorkerError> {
         levels::apply(self.levels, orders.log_config.as_ref());
-        let debugged = orders.component_debug.iter().flatten();
-        for (component, _) in debugged.filter(|(_, debug)| debug.enable == Some(true)) {
-            tracing::warn!(component, "debug is on, but this engine has no event logger yet");
-        }
         let slot = WorkerSlot::new(self.args.supervisor.as_str(), self.args.port);
         let Some(share) = Share::of(slot, orders.assignment.as_ref())? else {
             // Before the first executors the supervisor may know no more yet.
@@ -193,7 +205,27 @@ impl Worker<'_> {
                 _ => running.deactivate(),
             }
         }
+        self.sample(topology, orders)?;
         Ok(None)
+    }
+
+    /// Samples what is ordered; the event log begins with the first order.
+    fn sample(&mut self, topology: &Topology, orders: &WorkerOrders) -> Result<(), WorkerError> {
+        let Some(running) = &self.running else { return Ok(()) };
+        let id = self.args.topology.to_string();
+        let wanted = orders.component_debug.as_ref();
+        let sampling = wanted.map(|wanted| events::sampling(&id, wanted)).unwrap_or_default();
+        if sampling == self.sampling {
+            return Ok(());
+        }
+        let sink = match &self.events_to {
+            Some(sink) => sink.clone(),
+            None => events::start(Path::new(EVENT_LOG), topology.conf())?,
+        };
+        tracing::info!(?sampling, "sampling emissions");
+        running.sample(sampling.clone(), sink.clone());
+        (self.sampling, self.events_to) = (sampling, Some(sink));
+        Ok(())
     }
 
     /// Gives what is pending a little time, and closes the components.

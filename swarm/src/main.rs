@@ -71,6 +71,7 @@ fn run(args: &Args) -> Result<(), Error> {
         Command::Activate(activate) => command::activate(&session, activate),
         Command::Deactivate(deactivate) => command::deactivate(&session, deactivate),
         Command::Rebalance(rebalance) => command::rebalance(&session, rebalance),
+        Command::Debug(debug) => command::debug(&session, debug),
         Command::Monitor(monitor) => command::monitor(&session, monitor),
         Command::Errors(errors) => command::errors(&session, errors),
         Command::Bench(bench) => command::bench(&session, bench),

@@ -9,6 +9,7 @@ use nimbus_client::native::WorkerReport;
 use nimbus_client::thrift::{
     ClusterSummary, KillOptions, RebalanceOptions, TopologyInfo, TopologySummary,
 };
+use nimbus_client::wire::OrderedFloat;
 
 use crate::args::PROGRAM;
 use crate::clock::Deadline;
@@ -150,6 +151,21 @@ impl Nimbus {
     pub fn rebalance(&mut self, name: &str, options: RebalanceOptions) -> Result<(), NimbusError> {
         let result = self.client.rebalance(name, &options);
         self.done(&format!("rebalance {name}"), result)
+    }
+
+    /// Samples so many percent of what a component emits, or all components do if it is empty; none
+    /// samples nothing.
+    pub fn debug(
+        &mut self,
+        name: &str,
+        component: &str,
+        percent: Option<f64>,
+    ) -> Result<(), NimbusError> {
+        let (enable, percent) = (percent.is_some(), OrderedFloat(percent.unwrap_or(0.0)));
+        let result = self
+            .client
+            .call(|nimbus| nimbus.debug(name.to_owned(), component.to_owned(), enable, percent));
+        self.done(&format!("sample {name}"), result)
     }
 
     /// The last report of each worker of a topology; only Nimbus of the native engine has them.

@@ -137,7 +137,12 @@ impl Cluster {
 
     /// Submits a topology of the example `numbers` as a user does, and answers its id.
     pub fn submit_numbers(&self, args: &[&str]) -> String {
-        submit_numbers(&mut self.nimbus(), args)
+        submit_numbers(&mut self.nimbus(), args, json!({}))
+    }
+
+    /// The same with keys of the topology's conf.
+    pub fn submit_numbers_with(&self, args: &[&str], conf: Value) -> String {
+        submit_numbers(&mut self.nimbus(), args, conf)
     }
 
     /// The newest error of a topology.
@@ -200,14 +205,15 @@ impl Drop for Cluster {
 }
 
 /// Submits a topology of the example `numbers` as a user does, and answers its id.
-pub fn submit_numbers(nimbus: &mut NimbusClient, args: &[&str]) -> String {
+pub fn submit_numbers(nimbus: &mut NimbusClient, args: &[&str], conf: Value) -> String {
     let binary = example("numbers");
     let mut describe = Command::new(&binary);
     describe.args(["describe", "numbers"]).args(args).args(["--format", "submit"]);
     let told = describe.output().expect("it describes itself");
     assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
     let described = Described::parse(&told.stdout).expect("it is understood");
-    let submission = Submission::of(described).expect("it can be submitted");
+    let mut submission = Submission::of(described).expect("it can be submitted");
+    submission.conf.extend(conf.as_object().expect("an object").clone());
     let archive = Archive::new().with_binary(&binary).expect("it is a binary");
     let mut archive = archive.pack().expect("it is packed");
     let submitted = submit(nimbus, &submission, &mut archive, &mut |_| {});

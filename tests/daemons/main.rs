@@ -16,6 +16,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::net::TcpListener;
 
+use nimbus_client::client::NimbusMethods;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use storm_runtime::process::ProcessId;
@@ -80,6 +81,51 @@ fn no_number_is_lost_when_every_worker_and_the_daemon_are_killed() {
     grown(&cluster, 50);
     cluster.start_daemon();
     cluster.eventually("all numbers arrive", || (written().len() == COUNT).then_some(()));
+}
+
+#[test]
+fn sampled_emissions_are_lines_of_the_event_log_and_the_event_logger_has_its_tasks() {
+    let cluster = Cluster::start(1);
+    let file = cluster.path().join("numbers");
+    let path = file.to_string_lossy().into_owned();
+    let conf = json!({"topology.eventlogger.executors": 2});
+    let id = cluster.submit_numbers_with(&["--count", "1000000", "--file", &path], conf);
+    running(&cluster, &id, 2);
+    let lines = || -> Vec<String> {
+        let artifacts = cluster.path().join("logs/workers-artifacts").join(&id);
+        let ports = fs::read_dir(artifacts).into_iter().flatten().flatten();
+        let text = |port: fs::DirEntry| fs::read_to_string(port.path().join("events.log"));
+        let texts: Vec<String> = ports.filter_map(|port| text(port).ok()).collect();
+        texts.iter().flat_map(|text| text.lines()).map(str::to_owned).collect()
+    };
+    cluster.eventually("numbers arrive", || fs::metadata(&file).is_ok().then_some(()));
+    assert!(lines().is_empty(), "nothing is sampled unasked");
+    let debug = |enable| {
+        let call = cluster
+            .nimbus()
+            .call(|nimbus| nimbus.debug("numbers".to_owned(), String::new(), enable, 100.0.into()));
+        call.expect("it is switched");
+    };
+    debug(true);
+    let line = cluster.eventually("emissions are written", || lines().into_iter().next());
+    let fields: Vec<&str> = line.splitn(5, ',').collect();
+    // Tasks 1 and 2 are the ackers, 3 and 4 the event loggers.
+    assert_eq!((fields[1], fields[2]), ("numbers", "5"), "{line}");
+    assert_eq!(fields[4], format!("[{}]", fields[3]), "the number is its own id: {line}");
+    let info = cluster.nimbus().call(|nimbus| nimbus.get_topology_info(id.clone()));
+    let executors = info.expect("it is there").executors;
+    let loggers = executors.iter().filter(|one| one.component_id == "__eventlogger");
+    assert_eq!(loggers.count(), 2);
+    debug(false);
+    cluster.eventually("nothing more is written", || {
+        let before = lines().len();
+        let written = fs::read_to_string(&file).expect("it is there").lines().count();
+        cluster.eventually("numbers go on", || {
+            let now = fs::read_to_string(&file).expect("it is there").lines().count();
+            (now > written + 20).then_some(())
+        });
+        (lines().len() == before).then_some(())
+    });
 }
 
 #[test]

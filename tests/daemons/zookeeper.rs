@@ -8,6 +8,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 
 use nimbus_client::client::{Address, ClientOptions, NimbusClient, NimbusMethods};
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
 use storm_runtime::process::{ProcessId, find_by_arguments};
 
 use crate::cluster::{eventually, free_ports, kill_all, last_lines, submit_numbers, workers_of};
@@ -173,7 +174,7 @@ fn a_topology_lives_on_while_supervisor_nimbus_and_zookeeper_are_killed_one_afte
     let file = cluster.folder.path().join("numbers");
     let path = file.to_string_lossy().into_owned();
     let args = ["--count", &COUNT.to_string(), "--file", &path];
-    let id = submit_numbers(&mut cluster.nimbus(), &args);
+    let id = submit_numbers(&mut cluster.nimbus(), &args, json!({}));
     let workers = cluster.one_worker_each(&id);
     let grows = |cluster: &Ensemble| {
         let goal = COUNT.min(written(&file).len() + 50);
@@ -208,7 +209,7 @@ fn a_topology_lives_on_while_supervisor_nimbus_and_zookeeper_are_killed_one_afte
     // What is decided now passes through the ZooKeeper that was restarted.
     cluster.nimbus().kill("numbers", Some(0)).expect("it is killed");
     cluster.eventually("its workers are gone", || cluster.workers(&id).is_empty().then_some(()));
-    let id = submit_numbers(&mut cluster.nimbus(), &args);
+    let id = submit_numbers(&mut cluster.nimbus(), &args, json!({}));
     cluster.one_worker_each(&id);
     cluster.nimbus().kill("numbers", Some(0)).expect("it is killed");
     cluster.eventually("its workers are gone", || cluster.workers(&id).is_empty().then_some(()));

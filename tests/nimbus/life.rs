@@ -195,22 +195,15 @@ fn of_two_submissions_of_one_name_one_is_refused() {
 }
 
 #[test]
-fn system_components_that_no_worker_runs_are_refused_by_their_key() {
+fn event_loggers_and_metrics_consumers_have_their_tasks() {
     let bench = Bench::new();
     let mut client = bench.client();
-    let loggers = json!({"topology.eventlogger.executors": 1});
-    let consumer = json!({"topology.metrics.consumer.register": [{"class": "a.Log"}]});
-    for (conf, key) in [
-        (loggers, "topology.eventlogger.executors"),
-        (consumer, "topology.metrics.consumer.register"),
-    ] {
-        let (kind, sentence) = refusal(client.submit_topology(
-            "words".to_owned(),
-            String::new(),
-            conf.to_string(),
-            topology(1),
-        ));
-        assert_eq!(kind, "InvalidTopologyException");
-        assert!(sentence.contains(key), "{sentence}");
-    }
+    let consumer = json!([{"class": "a.Log", "parallelism.hint": 2}]);
+    let conf = json!({
+        "topology.eventlogger.executors": 1, "topology.metrics.consumer.register": consumer,
+    });
+    let id = submit(&mut client, "words", conf);
+    let bolts = client.get_topology(id).expect("it is there").bolts;
+    let executors = |bolt: &str| bolts[bolt].common.parallelism_hint;
+    assert_eq!((executors("__eventlogger"), executors("__metrics_a.Log")), (Some(1), Some(2)));
 }

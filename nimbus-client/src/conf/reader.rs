@@ -91,6 +91,11 @@ impl<'a> Reader<'a> {
         self.map.get(key.name).is_some_and(|value| !value.is_null())
     }
 
+    /// Whether the conf says null, which a few keys understand.
+    pub fn is_null(&self, key: &Key) -> bool {
+        self.map.get(key.name).is_some_and(Value::is_null)
+    }
+
     /// A truth value.
     pub fn flag(&mut self, key: &Key) -> bool {
         match self.read(key) {

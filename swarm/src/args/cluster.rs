@@ -78,6 +78,9 @@ pub struct Logs {
     /// Go on as lines are written, until Ctrl-C, or until --timeout is over.
     #[arg(long, short)]
     pub follow: bool,
+    /// What was sampled by `stormdeploy debug`, instead of the workers' logs.
+    #[arg(long)]
+    pub events: bool,
     /// Only lines that match a regular expression.
     #[arg(long, value_name = "REGEX")]
     pub grep: Option<String>,

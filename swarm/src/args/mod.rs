@@ -17,7 +17,7 @@ mod topology;
 
 pub use bench::{Bench, Latency, What};
 pub use cluster::{Completions, Config, Down, Logs, Status, Up, Version};
-pub use topology::{Activate, Deactivate, Errors, Kill, List, Monitor, Rebalance, Submit};
+pub use topology::{Activate, Deactivate, Debug, Errors, Kill, List, Monitor, Rebalance, Submit};
 
 /// Name under which the program speaks.
 pub const PROGRAM: &str = "stormdeploy";
@@ -104,6 +104,7 @@ pub enum Command {
     Activate(Activate),
     Deactivate(Deactivate),
     Rebalance(Rebalance),
+    Debug(Debug),
     Logs(Logs),
     Monitor(Monitor),
     Errors(Errors),

@@ -118,6 +118,33 @@ pub struct Rebalance {
     pub topology_conf: Option<String>,
 }
 
+/// Sample what a topology's components emit.
+///
+/// A part of all emissions, chosen at random, is written to a file beside each worker's log, a line
+/// each: time, component, task, message id and values. It goes on until it is switched off. What a
+/// component is told goes before what the whole topology is told.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  stormdeploy debug word-count --percent 1
+  stormdeploy debug word-count split --percent 100
+  stormdeploy logs word-count --events --follow
+  stormdeploy debug word-count --off")]
+pub struct Debug {
+    /// The topology's name.
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// One of its components [default: all of them].
+    #[arg(value_name = "COMPONENT")]
+    pub component: Option<String>,
+    /// How many of the emissions, in percent.
+    #[arg(long, value_name = "P", value_parser = parse_percent, required_unless_present = "off")]
+    pub percent: Option<f64>,
+    /// Sample nothing more.
+    #[arg(long, conflicts_with = "percent")]
+    pub off: bool,
+}
+
 /// Show the rates of a topology's components, again and again.
 ///
 /// A table that renews itself on a terminal, one table after the other elsewhere, one line of JSON
@@ -157,6 +184,16 @@ pub struct Errors {
     pub full: bool,
 }
 
+/// A share of the emissions that is none.
+#[derive(Debug, thiserror::Error)]
+#[error("not a number above 0 and up to 100")]
+pub struct PercentError;
+
+fn parse_percent(given: &str) -> Result<f64, PercentError> {
+    let percent: f64 = given.trim_end_matches('%').parse().map_err(|_| PercentError)?;
+    if percent > 0.0 && percent <= 100.0 { Ok(percent) } else { Err(PercentError) }
+}
+
 /// A part of a rebalance that is not of the form `component=n`.
 #[derive(Debug, thiserror::Error)]
 #[error("not of the form component=n, n being at least 1")]
@@ -172,6 +209,16 @@ fn parse_executors(given: &str) -> Result<(String, i32), ExecutorsError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_percentage_is_above_zero_and_at_most_a_hundred() {
+        for (given, percent) in [("1", 1.0), ("0.5", 0.5), ("100%", 100.0)] {
+            assert_eq!(parse_percent(given).unwrap(), percent);
+        }
+        for wrong in ["", "0", "-1", "101", "NaN", "inf", "all"] {
+            assert!(parse_percent(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn a_number_of_executors_stands_behind_the_last_equals_sign() {

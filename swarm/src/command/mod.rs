@@ -26,7 +26,7 @@ pub use logs::{LogsError, logs};
 pub use monitor::monitor;
 pub use status::status;
 pub use submit::{SubmitError, submit};
-pub use topologies::{TopologyError, activate, deactivate, errors, kill, list, rebalance};
+pub use topologies::{TopologyError, activate, deactivate, debug, errors, kill, list, rebalance};
 pub use up::{UpError, up};
 
 /// Prints the program's version.

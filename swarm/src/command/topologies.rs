@@ -1,4 +1,5 @@
-//! `list`, `kill`, `activate`, `deactivate`, `rebalance` and `errors`: one call of Nimbus each.
+//! `list`, `kill`, `activate`, `deactivate`, `rebalance`, `debug` and `errors`: one call of Nimbus
+//! each.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, UNIX_EPOCH};
@@ -7,7 +8,7 @@ use nimbus_client::thrift::{ErrorInfo, KillOptions, RebalanceOptions, TopologySu
 use nimbus_client::wire::OrderedFloat;
 use serde_json::{Value, json};
 
-use crate::args::{Activate, Deactivate, Errors, Kill, PROGRAM, Rebalance};
+use crate::args::{Activate, Deactivate, Debug, Errors, Kill, PROGRAM, Rebalance};
 use crate::clock::{in_words, time_of_day};
 use crate::error::Error;
 use crate::nimbus::{Nimbus, NimbusError};
@@ -169,6 +170,34 @@ fn rebalance_options(asked: &Rebalance) -> Result<RebalanceOptions, TopologyErro
         topology_conf_overrides: asked.topology_conf.clone(),
         principal: None,
     })
+}
+
+/// Samples what components emit, or ceases to.
+pub fn debug(session: &Session, asked: &Debug) -> Result<(), Error> {
+    let Debug { name, component, percent, .. } = asked;
+    let of = component.as_deref().unwrap_or_default();
+    let mut nimbus = Nimbus::connect(session, session.deadline(LIMIT))?;
+    nimbus.debug(name, of, *percent)?;
+    if percent.is_none() && component.is_none() {
+        // A component that was told for itself does not heed what the topology is told.
+        let info = nimbus.topology(name)?;
+        let told = info.component_debug.iter().flatten();
+        for (component, _) in told.filter(|(_, debug)| debug.enable == Some(true)) {
+            nimbus.debug(name, component, None)?;
+        }
+    }
+    if session.output.json {
+        let state = json!({"topology": name, "component": component, "percent": percent});
+        return Ok(session.output.document(&state)?);
+    }
+    let whose =
+        component.as_ref().map_or(name.clone(), |component| format!("{component} of {name}"));
+    let Some(percent) = percent else {
+        return Ok(session.output.data(&format!("{whose} is not sampled\n"))?);
+    };
+    session.output.data(&format!("{percent} % of what {whose} emits is written down\n"))?;
+    session.output.remark(&format!("{PROGRAM} logs {name} --events shows it"));
+    Ok(())
 }
 
 fn tell(session: &Session, name: &str, state: &str, words: &str) -> Result<(), Error> {

@@ -68,13 +68,16 @@ fn each_action_reaches_nimbus_once() {
         &["deactivate", "wc"][..],
         &["activate", "wc"],
         &["rebalance", "wc", "-w", "0", "-n", "3", "-e", "split=4"],
+        &["debug", "wc", "split", "--percent", "10"],
         &["kill", "wc", "-w", "0", "--until-gone"],
     ] {
         let done = run(&nimbus, args);
         assert_eq!(done.code, Some(0), "{args:?}: {}", done.stderr);
     }
     let told = nimbus.known().told.clone();
-    assert_eq!(told, ["deactivate wc", "activate wc", "rebalance wc", "killTopologyWithOpts wc"]);
+    let expected =
+        ["deactivate wc", "activate wc", "rebalance wc", "debug wc", "killTopologyWithOpts wc"];
+    assert_eq!(told, expected);
     let hint = "stormdeploy list shows the topologies that run";
     for command in ["kill", "activate", "deactivate", "rebalance", "errors", "monitor"] {
         check_error(&run(&nimbus, &[command, "wc"]), "wc is not alive", hint);

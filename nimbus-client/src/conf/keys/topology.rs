@@ -59,6 +59,12 @@ keys! {
         "Whether a message that is neither acked nor failed in time fails. Tests switch it off.";
     ERROR_THROTTLE_INTERVAL = "topology.error.throttle.interval.secs", SECS, Fallback::Whole(10), Topology, Storm,
         "Interval in which a component may report a limited number of errors; 0 reports all.";
+    EVENT_LOGGER_EXECUTORS = "topology.eventlogger.executors", COUNT, Fallback::Whole(0), Topology, Storm,
+        "Tasks of the event logger; null: as many as workers. They keep Storm's numbering: workers write events.log themselves, also without any.";
+    EVENT_LOGGER_FILES = "topology.eventlogger.max.retained.files", POSITIVE, Fallback::Whole(5), Topology, Storm,
+        "Files of a worker's event log, the one that is written to among them.";
+    EVENT_LOGGER_FILE_MB = "topology.eventlogger.rotation.size.mb", POSITIVE, Fallback::Whole(10), Topology, Storm,
+        "Mebibytes after which a worker's events.log is renamed.";
     EXECUTOR_RECEIVE_BUFFER = "topology.executor.receive.buffer.size", POSITIVE, Fallback::Unset, Topology, Storm,
         "Tuples that an executor's inbound queue holds, rounded up to a power of two. Unset: the runtime chooses (Storm: 32768).";
     MAX_ERROR_REPORT = "topology.max.error.report.per.interval", POSITIVE, Fallback::Whole(5), Topology, Storm,

@@ -46,6 +46,14 @@ pub enum LogsError {
         /// What there are logs of.
         known: Vec<String>,
     },
+    /// Nothing was sampled.
+    #[error("no emissions of {what} were written down in {}", logs.display())]
+    NoEvents {
+        /// What was asked for.
+        what: String,
+        /// The folder of logs.
+        logs: PathBuf,
+    },
     /// A log cannot be read.
     #[error("cannot read {}: {source}", path.display())]
     Unreadable {
@@ -71,6 +79,9 @@ impl LogsError {
                     None => format!("there are logs of {}", known.join(", ")),
                 }
             }
+            Self::NoEvents { what, .. } => {
+                format!("{PROGRAM} debug {what} --percent 10 has a tenth of them written down")
+            }
             Self::Unreadable { .. } => {
                 format!("see who owns the file, or try {PROGRAM} logs --all")
             }
@@ -95,10 +106,14 @@ struct Filter {
 pub fn logs(session: &Session, asked: &Logs) -> Result<(), Error> {
     let filter = filter(session, asked)?;
     let logs = session.state.logs();
-    let search = || source::find(&logs, asked.what.as_deref());
+    let file = if asked.events { source::EVENTS } else { source::LOG };
+    let search = || source::find(&logs, asked.what.as_deref(), file);
     let found = search();
     if found.is_empty() {
         let what = asked.what.clone().unwrap_or_else(|| "anything".to_owned());
+        if asked.events && !source::find(&logs, asked.what.as_deref(), source::LOG).is_empty() {
+            return Err(LogsError::NoEvents { what, logs }.into());
+        }
         let known = source::known(&logs);
         return Err(LogsError::Nothing { what, logs, known }.into());
     }

@@ -15,6 +15,10 @@ use super::line::{Line, Time};
 
 /// Folder of the workers' logs.
 const WORKERS: &str = "workers-artifacts";
+/// What workers log.
+pub const LOG: &str = "worker.log";
+/// What was sampled of their components' emissions.
+pub const EVENTS: &str = "events.log";
 /// Longest line that is kept whole; longer ones are shown in pieces.
 const MAX_LINE_BYTES: u64 = 1 << 20;
 
@@ -27,10 +31,11 @@ pub struct Found {
     pub path: PathBuf,
 }
 
-/// The logs of what was asked for, or all; sorted by label.
-pub fn find(logs: &Path, what: Option<&str>) -> Vec<Found> {
-    let mut found: Vec<Found> =
-        daemons(logs).filter(|one| what.is_none_or(|what| one.label == what)).collect();
+/// The logs of what was asked for, or all; sorted by label. Of workers it is the file of that name;
+/// daemons have [`LOG`] alone.
+pub fn find(logs: &Path, what: Option<&str>, file: &str) -> Vec<Found> {
+    let of_daemons = daemons(logs).filter(|one| what.is_none_or(|what| one.label == what));
+    let mut found: Vec<Found> = of_daemons.filter(|_| file == LOG).collect();
     let topologies = topologies(logs);
     let wanted: Vec<&String> = match what {
         None => topologies.iter().collect(),
@@ -41,7 +46,7 @@ pub fn find(logs: &Path, what: Option<&str>) -> Vec<Found> {
     };
     for id in wanted {
         for port in entries(&logs.join(WORKERS).join(id)) {
-            let path = logs.join(WORKERS).join(id).join(&port).join("worker.log");
+            let path = logs.join(WORKERS).join(id).join(&port).join(file);
             if path.is_file() {
                 found.push(Found { label: format!("{id}:{port}"), path });
             }
@@ -57,7 +62,7 @@ pub fn last_lines_of(logs: &Path, topology: &str, lines: usize) -> Vec<String> {
         let lines = crate::state::last_lines(&one.path, lines);
         lines.into_iter().map(move |line| format!("{}: {line}", one.label))
     };
-    find(logs, Some(topology)).into_iter().flat_map(end).collect()
+    find(logs, Some(topology), LOG).into_iter().flat_map(end).collect()
 }
 
 /// What there are logs of.
@@ -301,19 +306,22 @@ mod tests {
             "workers-artifacts/wc-1-100/6700/worker.log",
             "workers-artifacts/wc-2-200/6700/worker.log",
             "workers-artifacts/wc-2-200/6704/worker.log",
-            "workers-artifacts/wc-2-200/6704/gc.log",
+            "workers-artifacts/wc-2-200/6704/events.log",
             "workers-artifacts/wc-x-1-300/6701/worker.log",
         ] {
             write(&folder.path().join(path), "x\n");
         }
         let labels = |what| -> Vec<String> {
-            find(folder.path(), what).into_iter().map(|one| one.label).collect()
+            find(folder.path(), what, LOG).into_iter().map(|one| one.label).collect()
         };
         assert_eq!(labels(Some("nimbus")), ["nimbus"]);
         assert_eq!(labels(Some("wc")), ["wc-2-200:6700", "wc-2-200:6704"]);
         assert_eq!(labels(Some("wc-1-100")), ["wc-1-100:6700"]);
         assert_eq!(labels(Some("nothing")), [""; 0]);
         assert_eq!(labels(None).len(), 6);
+        let events = find(folder.path(), None, EVENTS);
+        assert_eq!(events.len(), 1);
+        assert!(events[0].label == "wc-2-200:6704" && events[0].path.ends_with(EVENTS));
         assert_eq!(
             known(folder.path()),
             ["nimbus", "supervisor-0", "wc-1-100", "wc-2-200", "wc-x-1-300"]
