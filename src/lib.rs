@@ -33,11 +33,12 @@
 //! | 5 | `multilang` | what a host and the child process of a component say to each other, in three framings; no I/O |
 //! | 6 | `transfer` | tuples and acks to executors of this and of other threads |
 //! | 7 | `executor` | the duty cycle of spouts, bolts and ackers, and their placement on threads |
-//! | 8 | `local`, `nimbus` | `LocalCluster` with a real or a simulated clock, and `complete_topology`; Nimbus' decisions |
+//! | 8 | `local` | `LocalCluster` with a real or a simulated clock, and `complete_topology` |
 //! | 8 | `supervisor` | keeps a worker process in each assigned slot of a machine (feature `daemons`) |
 //! | 9 | `worker`, `measured` | the process that runs some executors of a topology for a supervisor; what only the benches see |
 //! | 9 | `builtin` | the components that every binary has, Storm's under their Java names |
 //! | 10 | `flux` | topologies in YAML |
+//! | 10 | `nimbus` | what Nimbus decides, and the Nimbus that acts on it (feature `daemons`) |
 //! | 11 | `app` | a topology binary: run, describe and worker, by its first argument |
 //! | 12 | `bin/` | `stormd`: arguments, signals, logs; the local cluster as one process (feature `daemons`) |
 

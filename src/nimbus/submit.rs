@@ -21,11 +21,11 @@ use super::plan::{self, Plan};
 use super::topologies::Entry;
 use super::validate;
 use crate::blobstore::random_name;
+use crate::builtin;
 use crate::conf::WORKER_SECRET;
 use crate::id::ComponentId;
 use crate::server::Caller;
 use crate::system_topology::{InvalidTopology, METRICS_PREFIX, normalised};
-use crate::topology::Register;
 
 /// A submission as it comes from a client.
 pub struct Submission {
@@ -122,7 +122,7 @@ impl Core {
             }
         };
         if !has_binary {
-            validate::stock(&topology, &Register::new())?;
+            validate::stock(&topology, &builtin::register())?;
         }
         let owner = self.owner(caller);
         keep_secret(&mut conf)?;

@@ -24,7 +24,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use storm_runtime::topology::Register;
+use storm_runtime::builtin;
 use storm_runtime::worker::{self, WorkerArgs};
 
 use args::{Args, Command, PROGRAM};
@@ -57,7 +57,7 @@ fn run(command: Command) -> Result<(), Error> {
             let typed = std::iter::once("worker".into()).chain(args);
             let matches = WorkerArgs::command().try_get_matches_from(typed)?;
             // Built-in components are all that is registered here.
-            Ok(worker::run(WorkerArgs::from_matches(&matches), &Register::new())?)
+            Ok(worker::run(WorkerArgs::from_matches(&matches), &builtin::register())?)
         }
         Command::Launch { program, args } => {
             let source = storm_runtime::process::become_program(&program, &args);

@@ -16,6 +16,7 @@ use crate::clock::parse_span;
 Example:
   stormdeploy submit target/release/topologies -- word-count
   stormdeploy submit ./orders --name orders-eu --workers 2 -- orders --region eu
+  stormdeploy submit ./orders --resources scripts -- orders
   stormdeploy submit ./orders --nimbus storm.example.org:6627 -- orders")]
 pub struct Submit {
     /// The topology binary.
@@ -30,6 +31,10 @@ pub struct Submit {
     /// Number of worker processes [default: what the topology asks for].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub workers: Option<u32>,
+    /// Folder whose files travel with the topology: its workers, and the children of its shell
+    /// components, find them in resources/.
+    #[arg(long, value_name = "DIR")]
+    pub resources: Option<PathBuf>,
     /// Submit it inactive: its spouts emit nothing until it is activated.
     #[arg(long)]
     pub inactive: bool,

@@ -129,6 +129,10 @@ pub(super) fn submit_within(
     let described = describe(&asked.binary, &asked.topology, deadline.part(DESCRIBE));
     let described = described.map_err(SubmitError::from)?;
     let archive = archive.with_runtime(described.runtime.clone());
+    let archive = match &asked.resources {
+        Some(folder) => archive.with_resources(folder).map_err(refused)?,
+        None => archive,
+    };
     let mut submission = Submission::of(described).map_err(SubmitError::from)?;
     if let Some(name) = &asked.name {
         submission.name = TopologyName::new(name.as_str()).map_err(refused)?;

@@ -100,10 +100,14 @@ fn a_topology_is_described_uploaded_and_submitted() {
     let (nimbus, place) = (Nimbus::start(&[]), Place::new());
     let Some(binary) = binary(&place, &description()) else { return };
     let option = nimbus.option();
+    place.write("scripts/split.py", "print()");
+    let scripts = place.path("scripts").to_string_lossy().into_owned();
     let args = [
         "submit",
         &option,
         &binary,
+        "--resources",
+        &scripts,
         "--workers",
         "3",
         "-c",
@@ -123,6 +127,8 @@ fn a_topology_is_described_uploaded_and_submitted() {
     let known = nimbus.known();
     assert_eq!(known.told.last().unwrap(), "submitTopologyWithOpts orders");
     assert!(known.uploaded.starts_with(b"PK"), "an archive was uploaded");
+    let names = String::from_utf8_lossy(&known.uploaded);
+    assert!(names.contains("resources/split.py"), "with the author's files");
     let call = String::from_utf8_lossy(&known.submitted).into_owned();
     let conf = r#""topology.debug":true,"topology.tasks":5,"topology.workers":3}"#;
     assert!(call.contains(conf) && call.contains("/inbox/stormjar-1.jar"), "{call}");

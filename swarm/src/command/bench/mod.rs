@@ -94,6 +94,7 @@ pub fn bench(session: &Session, asked: &Bench) -> Result<(), Error> {
         // A name of its own, so that two measurements do not meet.
         name: Some(format!("bench-latency-{}", std::process::id())),
         workers: Some(asked.workers),
+        resources: None,
         inactive: false,
         no_wait: false,
     };
