@@ -2,8 +2,16 @@
 
 use std::fmt;
 
+use serde::de;
+
 use super::{Framing, MAX_DEPTH, MAX_VALUES};
-use crate::tuple::NotEncodable;
+use crate::tuple::SharedObject;
+
+/// Longest piece of what was read that an error shows.
+const EXCERPT_BYTES: usize = 80;
+
+/// How much of it stands before the trouble.
+const EXCERPT_BYTES_BEFORE: usize = 24;
 
 /// Bytes that are no message of the protocol; the conversation cannot go on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -62,6 +70,54 @@ pub enum MultilangErrorKind {
     },
 }
 
+/// What is wrong with a message, and where, before it is known which message it is.
+#[derive(Debug)]
+pub(super) struct Trouble {
+    /// In the message; none where the parser stands.
+    pub offset: Option<usize>,
+    pub kind: MultilangErrorKind,
+}
+
+impl Trouble {
+    pub fn at(offset: usize, kind: MultilangErrorKind) -> Self {
+        Self { offset: Some(offset), kind }
+    }
+
+    pub fn syntax(offset: usize, what: impl Into<String>) -> Self {
+        Self::at(offset, MultilangErrorKind::Syntax(what.into()))
+    }
+
+    /// The error for a message that begins at `message_at`.
+    pub fn in_message(self, framing: Framing, message_at: u64, message: &[u8]) -> MultilangError {
+        let offset = self.offset.unwrap_or(0);
+        let from = offset.saturating_sub(EXCERPT_BYTES_BEFORE).min(message.len());
+        let shown = &message[from..message.len().min(from + EXCERPT_BYTES)];
+        let more = if from + shown.len() < message.len() { "…" } else { "" };
+        let excerpt = format!("{}{more}", shown.escape_ascii());
+        MultilangError { framing, message_at, offset, kind: self.kind, excerpt }
+    }
+}
+
+impl From<MultilangErrorKind> for Trouble {
+    fn from(kind: MultilangErrorKind) -> Self {
+        Self { offset: None, kind }
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.kind.fmt(out)
+    }
+}
+
+impl std::error::Error for Trouble {}
+
+impl de::Error for Trouble {
+    fn custom<T: fmt::Display>(what: T) -> Self {
+        MultilangErrorKind::Syntax(what.to_string()).into()
+    }
+}
+
 impl fmt::Display for MultilangError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { framing, message_at, offset, kind, excerpt } = self;
@@ -77,8 +133,14 @@ impl fmt::Display for MultilangError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotSendable {
     /// A shared object: no other process has its type.
-    #[error("{0}; other processes take numbers, texts, bytes, lists and maps")]
-    Object(NotEncodable),
+    #[error(
+        "a shared object of type {type_name} cannot go to another process: emit numbers, texts, \
+         bytes, lists and maps"
+    )]
+    Object {
+        /// The object's [`SharedObject::type_name`].
+        type_name: &'static str,
+    },
     /// A map whose key is a list, a map or bytes, which JSON cannot have.
     #[error(
         "a map has a key of kind {kind}, which no text stands for: use texts or numbers as keys"
@@ -108,4 +170,11 @@ pub enum NotSendable {
         /// The id.
         id: String,
     },
+}
+
+impl NotSendable {
+    #[cold]
+    pub(super) fn object(object: &dyn SharedObject) -> Self {
+        Self::Object { type_name: object.type_name() }
+    }
 }

@@ -69,7 +69,7 @@ pub enum FromChild<'a> {
     },
     /// A line for the log.
     Log {
-        /// The text; in JSON any other value as JSON text.
+        /// The text.
         text: Cow<'a, str>,
         /// How grave it is.
         level: LogLevel,
@@ -109,6 +109,22 @@ pub struct Emit<'a> {
     /// The spout's own id of the tuple.
     pub message_id: Option<Value>,
     /// Whether the child waits for the tasks that get it; never said of a direct emission.
+    pub need_task_ids: bool,
+}
+
+/// What goes with the values of a tuple that a child emits; by default it is not anchored, goes to
+/// the default stream, and asks for no task ids.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Emission<'a> {
+    /// The tuples of the host to which it is anchored.
+    pub anchors: &'a [TupleId],
+    /// The stream, if it is named.
+    pub stream: Option<&'a str>,
+    /// The task that gets it, on a direct stream; only to a host of ours.
+    pub task: Option<i64>,
+    /// The spout's own id of the tuple.
+    pub message_id: Option<&'a Value>,
+    /// Whether the host is to answer with the tasks that get it.
     pub need_task_ids: bool,
 }
 

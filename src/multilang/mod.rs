@@ -17,12 +17,24 @@
 //! **Not here:** processes and pipes, and what the messages do.
 
 mod error;
+mod fields;
 mod handshake;
+mod input;
+mod json;
+mod marshal;
 mod message;
+mod msgpack;
+mod output;
+mod read;
+#[cfg(test)]
+mod tests;
+mod write;
 
 pub use error::{MultilangError, MultilangErrorKind, NotSendable};
 pub use handshake::{Context, GroupingInfo, Handshake, Pid};
-pub use message::{Emit, FromChild, FromHost, LogLevel, SourceTask, TupleId};
+pub use message::{Emission, Emit, FromChild, FromHost, LogLevel, SourceTask, TupleId};
+pub use read::{ChildReader, HostReader};
+pub use write::{ChildWriter, HostWriter};
 
 /// Most bytes of one message, or of one frame of [`Framing::Binary`], if nothing else is configured:
 /// 16 MiB.

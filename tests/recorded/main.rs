@@ -2,6 +2,7 @@
 //!
 //! | file | what is compared |
 //! |---|---|
+//! | `multilang.rs` | conversations of a host and its children are read and written again as they were |
 //! | `records.rs` | assignments and bases of topologies are read and written again as they were |
 //! | `system.rs` | what is added to a topology, and how its tasks are numbered |
 
@@ -10,6 +11,7 @@ mod base64;
 #[path = "../support/fixtures.rs"]
 mod fixtures;
 
+mod multilang;
 mod records;
 mod system;
 
