@@ -33,6 +33,9 @@ const SPIN_BEFORE_PARK: Duration = Duration::from_micros(20);
 /// How often a busy thread looks at the descriptors that its components watch.
 const LOOK_INTERVAL: Duration = Duration::from_micros(20);
 
+/// A cycle from which on what is for other workers is written at its end, however busy the thread is.
+const LONG_CYCLE: Duration = Duration::from_micros(10);
+
 /// Settles what a thread needs before it runs a [`Duty`]: timers that are not rounded up.
 pub(crate) fn prepare_thread() {
     #[cfg(target_os = "linux")]
@@ -58,6 +61,8 @@ pub(crate) struct Duty {
     order: Order,
     /// The slot of the exchange, the last one, if it is on this thread.
     exchange: Option<u32>,
+    /// When the cycle before this one began, where there is an exchange.
+    last_cycle: Time,
     /// Cycles until the next one that is timed.
     untimed_cycles: u32,
     /// When a busy thread looks at its descriptors next.
@@ -132,6 +137,7 @@ impl Duty {
             next_deadline: Time::NEVER,
             order,
             exchange,
+            last_cycle: Time::ZERO,
             untimed_cycles: 0,
             next_look: Time::ZERO,
             commands,
@@ -215,6 +221,7 @@ impl Duty {
             self.heed_descriptors(now);
         }
         if self.signal.raised.load(Ordering::Relaxed) && self.heed_signal() {
+            self.write_to_workers(false);
             return Cycle::Closed;
         }
         if now >= self.next_deadline {
@@ -233,6 +240,7 @@ impl Duty {
         let mut sent = self.transfer.flush();
         if let Some(slot) = self.exchange {
             sent |= self.send_to_workers(slot, now);
+            self.last_cycle = now;
         }
         if worked || sent || !self.transfer.ready.is_empty() { Cycle::Busy } else { Cycle::Idle }
     }
@@ -248,8 +256,14 @@ impl Duty {
         if self.transfer.ready.take_from(slot).is_some() && self.run_slot(slot, now) {
             self.transfer.ready.insert(slot);
         }
+        // A long cycle is no reason to keep anything back: the next one may be as long.
+        let busy = !self.transfer.ready.is_empty() && now.since(self.last_cycle) < LONG_CYCLE;
+        self.write_to_workers(busy)
+    }
+
+    fn write_to_workers(&mut self, busy: bool) -> bool {
         match self.executors.last_mut() {
-            Some(Executor::Exchange(exchange)) => exchange.send(&mut self.transfer),
+            Some(Executor::Exchange(exchange)) => exchange.send(&mut self.transfer, busy),
             _ => false,
         }
     }

@@ -12,8 +12,9 @@
 //! there.
 //!
 //! **Budget.** Beside encoding and decoding (`messaging::batch`), a block costs a look-up by its
-//! link on either side. Per cycle with something to say: one write per peer; per reading: one read.
-//! A thread that is busy looks for bytes every [`POLL_INTERVAL`], one that sleeps is woken by them.
+//! link on either side. Per cycle with something to say: one write per peer, and fewer where the next
+//! cycle follows at once; per reading: one read. A thread that is busy looks for bytes every
+//! [`POLL_INTERVAL`], one that sleeps is woken by them.
 //!
 //! **Invariants.** A connection never waits for a slow task, because every block that comes has
 //! been granted room before (`links`). What is for a peer that is not there is dropped and counted,
@@ -203,9 +204,10 @@ impl Exchange {
         Rest::Until(self.timers(transfer, now))
     }
 
-    /// Ends a cycle: credit and what was encoded goes out. True if something did.
+    /// Ends a cycle: credit and what was encoded goes out, unless the thread is `busy`, so that the
+    /// next cycle follows at once, and little is kept back until then. True if something went out.
     #[inline]
-    pub fn send(&mut self, transfer: &mut Transfer) -> bool {
+    pub fn send(&mut self, transfer: &mut Transfer, busy: bool) -> bool {
         transfer.take_returned(&mut self.returned);
         if !self.returned.is_empty() {
             self.count_returned(transfer);
@@ -216,6 +218,9 @@ impl Exchange {
                 self.give_credit(index);
             }
             let Some(session) = &mut self.peers[index].session else { continue };
+            if busy && session.keeps_back(self.now) {
+                continue;
+            }
             match session.write() {
                 Ok(wrote) => {
                     sent |= wrote;
@@ -354,9 +359,11 @@ impl Exchange {
         let Some(session) = session else { return };
         let any = session.has_output();
         let links = &mut self.in_links;
-        if !any && !creditors.iter().any(|link| links[*link as usize].is_urgent()) {
+        let is_urgent = creditors.iter().any(|link| links[*link as usize].is_urgent());
+        if !any && !is_urgent {
             return;
         }
+        session.is_awaited |= is_urgent;
         let open = frame::open(&mut session.out, code::CREDIT);
         for link in creditors.drain(..) {
             let link = &mut links[link as usize];
@@ -585,6 +592,7 @@ fn encode(
     };
     batch::encode(&block, emitter, receiver, &mut session.out, &mut refused);
     block.clear();
+    transfer.reuse_lists(&mut block);
     if let Some(block) = link.sent(block) {
         transfer.finish(block);
     }

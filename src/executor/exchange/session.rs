@@ -1,10 +1,11 @@
 //! One connection to one peer: its socket, what came and what is to go.
 //!
-//! **Budget.** One read and at most one write per cycle of the thread; a buffer that is emptied is
-//! used again.
+//! **Budget.** One read and at most one write per cycle of the thread, and of a busy thread one write
+//! per [`WRITE_BYTES`] or [`WRITE_INTERVAL`]; a buffer that is emptied is used again.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
+use std::time::Duration;
 
 use crate::clock::Time;
 use crate::messaging::frame::{self, FrameError};
@@ -14,13 +15,17 @@ use crate::tuple::codec::MAX_BYTES;
 /// Bytes of the read buffer at first.
 const FIRST_READ_BYTES: usize = 16 << 10;
 /// Bytes up to which the read buffer grows because much comes at once.
-const MOST_READ_BYTES: usize = 256 << 10;
+const MOST_READ_BYTES: usize = 64 << 10;
 /// Bytes of a frame: of the largest tuple, and of what stands around it.
 const FRAME_LIMIT: usize = MAX_BYTES + (16 << 20);
 /// Bytes that a buffer keeps when it is empty.
 const KEPT_BYTES: usize = 1 << 20;
 /// Unwritten bytes from which on no more tuples are encoded; acks and credit still are.
 const MUCH_UNWRITTEN: usize = 4 << 20;
+/// Unwritten bytes that are worth a write, whatever else the thread has to do.
+const WRITE_BYTES: usize = 64 << 10;
+/// How long a busy thread keeps fewer bytes back, so that one write takes several cycles' tuples.
+const WRITE_INTERVAL: Duration = Duration::from_micros(20);
 
 /// Why a connection is given up.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +53,10 @@ pub(super) struct Session {
     written: usize,
     /// Length of `out` when the last batch was ended.
     ended: usize,
+    /// When the first of the unwritten bytes was kept back, if they are.
+    kept_since: Option<Time>,
+    /// The peer waits for what is unwritten.
+    pub is_awaited: bool,
     /// The socket had no room; set until it may have some again.
     pub blocked: bool,
     /// Whether the poller watches for room.
@@ -77,6 +86,8 @@ impl Session {
             out: Vec::new(),
             written: 0,
             ended: 0,
+            kept_since: None,
+            is_awaited: false,
             blocked: false,
             watched_for_room: false,
             read: ReadBuffer { bytes, start: 0, end },
@@ -95,6 +106,16 @@ impl Session {
         self.written < self.out.len()
     }
 
+    /// Whether a busy thread rather goes on and writes later, with more.
+    #[inline]
+    pub fn keeps_back(&mut self, now: Time) -> bool {
+        let unwritten = self.out.len() - self.written;
+        if unwritten == 0 || unwritten >= WRITE_BYTES || self.is_awaited {
+            return false;
+        }
+        now.since(*self.kept_since.get_or_insert(now)) < WRITE_INTERVAL
+    }
+
     /// Writes what there is, as one batch; true if something went out.
     ///
     /// # Errors
@@ -104,6 +125,8 @@ impl Session {
         if !self.has_output() || self.blocked {
             return Ok(false);
         }
+        self.kept_since = None;
+        self.is_awaited = false;
         if self.ended < self.out.len() {
             self.out.extend_from_slice(&frame::code::END_OF_BATCH.to_be_bytes());
             self.ended = self.out.len();
