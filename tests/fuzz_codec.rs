@@ -84,8 +84,20 @@ fn seeds() -> Vec<(&'static str, Vec<Value>)> {
         ("integers", numbers.map(Value::from).into_iter().chain(small.map(Value::from)).collect()),
         ("objects", vec![Value::object(Arc::new(Opaque(vec![1, 2, 3]))), true.into()]),
         ("sentence", vec![sentence.into(), "größer, 更大".into(), "".into()]),
+        ("texts", texts(70, "abcdefghijklmnopqrstuvwx")),
+        (
+            "texts-and-numbers",
+            texts(9, "größer 更大").into_iter().chain(small.map(Value::from)).collect(),
+        ),
+        ("texts-of-any-script", texts(80, "größer, 更大")),
         ("word-count", vec!["word".into(), 42i64.into()]),
     ]
+}
+
+/// Short texts of any length up to that of `longest`, of which none is cut within a character.
+fn texts(count: usize, longest: &str) -> Vec<Value> {
+    let ends: Vec<usize> = longest.char_indices().map(|(at, _)| at).collect();
+    (0..count).map(|n| longest[..ends[n * 7 % ends.len()]].into()).collect()
 }
 
 /// What the one who runs the tests asks for.
@@ -160,8 +172,14 @@ fn mutate(bytes: &mut Vec<u8>, other: &[u8], random: &mut Random) {
             drop(bytes.splice(at.., other[from..].iter().copied()));
         }
         _ => {
-            // One more value of another encoding, and the count that makes it belong.
-            bytes.extend_from_slice(other.get(1..).unwrap_or_default());
+            // The values of another encoding too, and the count that makes it belong.
+            let kinds = usize::from(other.first().copied().unwrap_or_default());
+            let (kinds, contents) =
+                other.get(1..).unwrap_or_default().split_at_checked(kinds).unwrap_or_default();
+            let after_kinds = 1 + usize::from(bytes.first().copied().unwrap_or_default());
+            let after_kinds = after_kinds.min(bytes.len());
+            bytes.splice(after_kinds..after_kinds, kinds.iter().copied());
+            bytes.extend_from_slice(contents);
             if let (Some(count), Some(more)) = (bytes.first_mut(), other.first()) {
                 *count = count.saturating_add(*more) & 0x7F;
             }
@@ -280,12 +298,10 @@ fn mutated_encodings_neither_panic_nor_take_much_memory() {
 
 #[test]
 fn the_dearest_inputs_take_no_more_memory_than_allowed() {
-    let nested = |inner: &[u8], count: usize| {
-        let mut bytes = vec![0x80 | (count & 0x7F) as u8, (count >> 7) as u8];
-        for _ in 0..count {
-            bytes.extend_from_slice(inner);
-        }
-        bytes
+    let many = |value: &[u8], count: usize| {
+        let (kind, content) = value.split_at(1);
+        let varint = [0x80 | (count & 0x7F) as u8, (count >> 7) as u8];
+        [&varint[..], &kind.repeat(count), &content.repeat(count)].concat()
     };
     for inner in [
         &[0xC0][..],
@@ -297,7 +313,7 @@ fn the_dearest_inputs_take_no_more_memory_than_allowed() {
         b"\xC8\x17aaaaaaaaaaaaaaaaaaaaaaa",
         b"\xCB\x06opaque\x01\0\0\0\x01",
     ] {
-        let bytes = nested(inner, 10_001);
+        let bytes = many(inner, 10_001);
         assert!(check(&bytes, &Limits::default(), &readers()).is_ok(), "{inner:02x?}");
     }
     // Every list claims all that is left, so that buffers sized by claims would add up.

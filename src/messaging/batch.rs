@@ -106,16 +106,14 @@ fn refuse(
 #[inline]
 fn run_end(block: &Block, cursor: Cursor) -> Cursor {
     let first = block.headers[cursor.tuple];
-    let anchors = block.anchor_count(cursor);
-    let mut end = block.after(cursor);
-    if anchors >= usize::from(WIDE) {
-        return end;
+    let count = block.anchor_count(cursor);
+    if count >= usize::from(WIDE) {
+        return block.after(cursor);
     }
-    let most = cursor.tuple + usize::from(u16::MAX);
-    while end.tuple < block.headers.len().min(most) && block.headers[end.tuple] == first {
-        end = block.after(end);
-    }
-    end
+    let most = block.headers.len().min(cursor.tuple + usize::from(u16::MAX));
+    let headers = &block.headers[cursor.tuple..most];
+    let differs = headers.iter().position(|header| header.word() != first.word());
+    block.after_equal(cursor, differs.unwrap_or(headers.len()))
 }
 
 fn encode_run(block: &Block, from: Cursor, to: Cursor, out: &mut Vec<u8>) -> Result<(), String> {
@@ -263,9 +261,7 @@ fn decode_run(
         block.values.truncate(before.1);
         return Ok(());
     }
-    for _ in 0..tuples {
-        block.push_header(stream, source, target, len, anchors);
-    }
+    block.push_headers(stream, source, target, len, anchors, tuples);
     Ok(())
 }
 

@@ -22,7 +22,7 @@ use super::frame::{self, FrameError, Reader, code};
 /// Bytes of the longest payload in a handshake.
 pub(crate) const LIMIT: usize = 4096;
 /// Version of everything that two workers say to each other.
-pub(crate) const VERSION: u16 = 1;
+pub(crate) const VERSION: u16 = 2;
 
 const MAGIC: [u8; 4] = *b"SRTW";
 const NONCE_BYTES: usize = 16;

@@ -50,6 +50,19 @@ pub(crate) struct Header {
     anchors: u8,
 }
 
+impl Header {
+    /// All of it in one word, to be compared at once.
+    #[inline]
+    pub fn word(self) -> u64 {
+        let Self { stream, source, target, len, anchors } = self;
+        u64::from(stream)
+            | u64::from(source.0) << 16
+            | u64::from(target.0) << 32
+            | u64::from(len) << 48
+            | u64::from(anchors) << 56
+    }
+}
+
 /// A batch of tuples or acks, and where it goes and belongs.
 #[derive(Debug, Default)]
 pub(crate) struct Block {
@@ -155,6 +168,15 @@ impl Block {
         self.wide.clear();
     }
 
+    /// Exchanges the lists of two emptied blocks, whatever else they are.
+    #[inline]
+    pub fn swap_lists(&mut self, other: &mut Self) {
+        std::mem::swap(&mut self.headers, &mut other.headers);
+        std::mem::swap(&mut self.values, &mut other.values);
+        std::mem::swap(&mut self.anchors, &mut other.anchors);
+        std::mem::swap(&mut self.wide, &mut other.wide);
+    }
+
     /// Forgets everything after `mark`.
     pub fn truncate(&mut self, mark: Cursor) {
         self.headers.truncate(mark.tuple);
@@ -183,6 +205,27 @@ impl Block {
         self.headers.push(Header { stream, source, target, len, anchors });
     }
 
+    /// Closes so many tuples, which agree in everything but their values and anchors.
+    #[inline]
+    pub fn push_headers(
+        &mut self,
+        stream: u16,
+        source: TaskId,
+        target: TaskId,
+        len: u8,
+        anchors: usize,
+        tuples: usize,
+    ) {
+        if let Some(others) = tuples.checked_sub(1) {
+            self.push_header(stream, source, target, len, anchors);
+            let header = self.headers[self.headers.len() - 1];
+            self.headers.resize(self.headers.len() + others, header);
+            if header.anchors == WIDE {
+                self.wide.resize(self.wide.len() + others, anchors as u32);
+            }
+        }
+    }
+
     /// Number of anchors of the tuple at `cursor`.
     #[inline]
     pub fn anchor_count(&self, cursor: Cursor) -> usize {
@@ -207,6 +250,20 @@ impl Block {
             value: cursor.value + usize::from(header.len),
             anchor: cursor.anchor + self.anchor_count(cursor),
             wide: cursor.wide + usize::from(header.anchors == WIDE),
+        }
+    }
+
+    /// The place after so many tuples with the header of the one at `cursor`, which has fewer than
+    /// 255 anchors.
+    #[inline]
+    pub fn after_equal(&self, cursor: Cursor, tuples: usize) -> Cursor {
+        let header = &self.headers[cursor.tuple];
+        debug_assert_ne!(header.anchors, WIDE, "counts that differ");
+        Cursor {
+            tuple: cursor.tuple + tuples,
+            value: cursor.value + tuples * usize::from(header.len),
+            anchor: cursor.anchor + tuples * usize::from(header.anchors),
+            wide: cursor.wide,
         }
     }
 

@@ -14,7 +14,24 @@ use smallvec::SmallVec;
 use smol_str::SmolStr;
 
 /// Longest text or byte array that a [`Value`] holds without sharing memory.
-const INLINE_BYTES: usize = 24;
+pub(crate) const INLINE_BYTES: usize = 24;
+
+/// By length: what of three words is a text of that many bytes, in memory order.
+const INLINE_MASKS: [[u64; 3]; INLINE_BYTES + 1] = {
+    let mut masks = [[0; 3]; INLINE_BYTES + 1];
+    let mut length = 0;
+    while length <= INLINE_BYTES {
+        let mut word = 0;
+        while word * 8 < length {
+            let own = length - word * 8;
+            let mask = if own < 8 { (1 << (8 * own)) - 1 } else { u64::MAX };
+            masks[length][word] = u64::to_le(mask);
+            word += 1;
+        }
+        length += 1;
+    }
+    masks
+};
 
 /// One value of a tuple.
 ///
@@ -308,6 +325,15 @@ impl Value {
         }
     }
 
+    /// A text that stands inside of the value: its length, and its bytes with zeros behind them.
+    #[inline]
+    pub(crate) fn inline_str(&self) -> Option<(u8, &[u8; INLINE_BYTES])> {
+        match &self.0 {
+            Repr::InlineStr(length, words) => Some((*length, bytemuck::cast_ref(words))),
+            _ => None,
+        }
+    }
+
     /// The byte array, if it is one.
     pub fn as_bytes(&self) -> Option<&[u8]> {
         match self.view() {
@@ -552,11 +578,13 @@ fn push_made(values: &mut Vec<Value>, make: impl FnOnce() -> Value) {
     values.extend(std::iter::once_with(make));
 }
 
+/// The bits of eight bytes that no ASCII has.
+const NOT_ASCII: u64 = 0x8080_8080_8080_8080;
+
 /// Appends a text of bytes that are not checked yet, if all of them are ASCII and stand inside of
 /// the value; else false, and nothing is appended.
 #[inline]
 pub(crate) fn push_short_ascii(values: &mut Vec<Value>, bytes: &[u8]) -> bool {
-    const NOT_ASCII: u64 = 0x8080_8080_8080_8080;
     if bytes.len() > INLINE_BYTES {
         return false;
     }
@@ -566,6 +594,47 @@ pub(crate) fn push_short_ascii(values: &mut Vec<Value>, bytes: &[u8]) -> bool {
     }
     push_made(values, || Value(Repr::InlineStr(bytes.len() as u8, words)));
     true
+}
+
+/// Appends texts of up to 24 bytes that stand one behind the other at the start of `bytes`, if all of
+/// them are UTF-8; else false, and nothing is appended. `bytes` goes on for 24 bytes or more after
+/// the last one.
+///
+/// # Cost
+/// No branch per text: each is read as 24 bytes, of which those that are not its own are masked, and
+/// looked at once for all of them whether they are ASCII.
+///
+/// # Panics
+/// If a length is above 24, or `bytes` too short.
+#[inline]
+pub(crate) fn push_short_texts(values: &mut Vec<Value>, lengths: &[u8], bytes: &[u8]) -> bool {
+    let before = values.len();
+    let (mut at, mut all) = (0, 0);
+    values.extend(lengths.iter().map(|&length| {
+        let padded: &[u8; INLINE_BYTES] = bytes[at..].first_chunk().expect("as announced");
+        at += usize::from(length);
+        let words: [u64; 3] = bytemuck::cast(*padded);
+        let mask = &INLINE_MASKS[usize::from(length)];
+        let words = [words[0] & mask[0], words[1] & mask[1], words[2] & mask[2]];
+        all |= words[0] | words[1] | words[2];
+        Value(Repr::InlineStr(length, words))
+    }));
+    let are_texts = all & NOT_ASCII == 0 || are_texts(lengths, &bytes[..at]);
+    if !are_texts {
+        values.truncate(before);
+    }
+    are_texts
+}
+
+/// Whether pieces of these lengths, one behind the other, are UTF-8 each.
+#[cold]
+fn are_texts(lengths: &[u8], bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else { return false };
+    let mut at = 0;
+    lengths.iter().all(|length| {
+        at += usize::from(*length);
+        text.is_char_boundary(at)
+    })
 }
 
 impl IntoValue for &str {
@@ -712,6 +781,28 @@ mod tests {
             let mut values = Vec::new();
             text.as_str().push_onto(&mut values);
             assert_eq!(values, [Value::from(&text)]);
+        }
+    }
+
+    #[test]
+    fn texts_one_behind_the_other_become_values_if_each_is_one() {
+        #[track_caller]
+        fn check(bytes: &[u8], lengths: &[u8], expected: Option<&[&str]>) {
+            let padded = [bytes, &[0xFF; INLINE_BYTES]].concat();
+            let mut values = vec![Value::null()];
+            let are_texts = push_short_texts(&mut values, lengths, &padded);
+            let texts: Vec<&str> = values[1..].iter().filter_map(Value::as_str).collect();
+            assert_eq!((are_texts, &*texts), (expected.is_some(), expected.unwrap_or_default()));
+        }
+
+        check(b"", &[], Some(&[]));
+        check(b"abc", &[0, 1, 2], Some(&["", "a", "bc"]));
+        check("aé更x".as_bytes(), &[3, 4], Some(&["aé", "更x"]));
+        check("é".as_bytes(), &[1, 1], None);
+        check(b"a\xC3b", &[1, 1, 1], None);
+        for length in 0..=INLINE_BYTES {
+            let text = &"0123456789abcdefghijklmn"[..length];
+            check(text.as_bytes(), &[length as u8], Some(&[text]));
         }
     }
 

@@ -4,8 +4,12 @@ use std::mem::take;
 use std::sync::Arc;
 
 use super::{DecodeError, DecodeErrorKind, Limits, MAX_DEPTH, ObjectReaders, kind};
-use crate::tuple::value::push_short_ascii;
+use crate::tuple::value::{INLINE_BYTES, push_short_ascii, push_short_texts};
 use crate::tuple::{SharedObject, Value};
+
+/// Values that are looked at together.
+const CHUNK: usize = 64;
+const KIND: &str = "the kind of a value";
 
 pub(super) struct Decoder<'a> {
     /// What is not decoded yet.
@@ -22,15 +26,56 @@ impl<'a> Decoder<'a> {
         self.total - self.left.len()
     }
 
-    /// Decodes the next value if it is a short text of ASCII, which most values are; else false, and
-    /// nothing is taken.
+    /// Decodes as many values as there are kinds onto the end of `values`; what is left are their
+    /// contents. The first kind stands at `offset`.
+    pub fn values(
+        &mut self,
+        kinds: &[u8],
+        offset: usize,
+        values: &mut Vec<Value>,
+    ) -> Result<(), DecodeError> {
+        for (position, chunk) in kinds.chunks(CHUNK).enumerate() {
+            let taken = self.short_texts(chunk, values);
+            for (place, &kind) in chunk.iter().enumerate().skip(taken) {
+                if !self.short_ascii(kind, values) {
+                    let offset = offset + position * CHUNK + place;
+                    self.content_of(kind, offset, 0, values)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Decodes the first values if all are short texts, which is mostly so, up to the end of the
+    /// bytes; answers how many it took.
     #[inline]
-    pub fn short_ascii(&mut self, values: &mut Vec<Value>) -> bool {
-        let Some((&length, rest)) = self.left.split_first() else { return false };
-        if length >= kind::SHORT_STRING_END || usize::from(length) > self.limits.max_bytes {
+    fn short_texts(&mut self, kinds: &[u8], values: &mut Vec<Value>) -> usize {
+        let longest = usize::from(kinds.iter().copied().fold(0, u8::max));
+        if longest > INLINE_BYTES.min(self.limits.max_bytes) {
+            return 0;
+        }
+        let mut count = kinds.len();
+        let mut bytes = kinds.iter().map(|kind| usize::from(*kind)).sum::<usize>();
+        // The last ones are not read as 24 bytes.
+        while count > 0 && self.left.len() < bytes + INLINE_BYTES {
+            count -= 1;
+            bytes -= usize::from(kinds[count]);
+        }
+        if count == 0 || !push_short_texts(values, &kinds[..count], self.left) {
+            return 0;
+        }
+        self.left = &self.left[bytes..];
+        count
+    }
+
+    /// Decodes the next value if it is a short text of ASCII; else false, and nothing is taken.
+    #[inline]
+    fn short_ascii(&mut self, kind: u8, values: &mut Vec<Value>) -> bool {
+        let length = usize::from(kind);
+        if kind >= kind::SHORT_STRING_END || length > self.limits.max_bytes {
             return false;
         }
-        let Some((text, rest)) = rest.split_at_checked(length.into()) else { return false };
+        let Some((text, rest)) = self.left.split_at_checked(length) else { return false };
         let is_taken = push_short_ascii(values, text);
         if is_taken {
             self.left = rest;
@@ -38,12 +83,22 @@ impl<'a> Decoder<'a> {
         is_taken
     }
 
-    /// Decodes one value onto the end of `values`, where the elements of a list wait as well until
-    /// all are there: no buffer is sized by a claim.
-    pub fn value(&mut self, depth: usize, values: &mut Vec<Value>) -> Result<(), DecodeError> {
+    /// Decodes a value of a list or map.
+    fn value(&mut self, depth: usize, values: &mut Vec<Value>) -> Result<(), DecodeError> {
         let offset = self.offset();
-        let expected = "the kind of a value";
-        let [kind] = self.array(expected)?;
+        let [kind] = self.array(KIND)?;
+        self.content_of(kind, offset, depth, values)
+    }
+
+    /// Decodes the content of a value whose kind stands at `offset` onto the end of `values`, where
+    /// the elements of a list wait as well until all are there: no buffer is sized by a claim.
+    fn content_of(
+        &mut self,
+        kind: u8,
+        offset: usize,
+        depth: usize,
+        values: &mut Vec<Value>,
+    ) -> Result<(), DecodeError> {
         let value = match kind {
             ..kind::SHORT_STRING_END => self.text(offset, kind.into(), "a string")?.into(),
             kind::SMALL_I32..kind::SMALL_I64 => {
@@ -54,31 +109,32 @@ impl<'a> Decoder<'a> {
             kind::FALSE => Value::from(false),
             kind::TRUE => Value::from(true),
             kind::I32 => {
-                let expected = "an i32";
+                let (offset, expected) = (self.offset(), "an i32");
                 let number = self.number(expected, kind::SMALL_END)?;
-                let out_of_range = |_| error(offset + 1, expected, DecodeErrorKind::OutOfRange);
+                let out_of_range = |_| error(offset, expected, DecodeErrorKind::OutOfRange);
                 Value::from(i32::try_from(unzigzag(number)).map_err(out_of_range)?)
             }
             kind::I64 => Value::from(unzigzag(self.number("an i64", kind::SMALL_END)?)),
             kind::F32 => Value::from(f32::from_le_bytes(self.array("an f32")?)),
             kind::F64 => Value::from(f64::from_le_bytes(self.array("an f64")?)),
             kind::STRING => {
-                let expected = "a long string";
+                let (offset, expected) = (self.offset(), "a long string");
                 let length = self.number(expected, kind::SHORT_STRING_END)?;
-                self.text(offset + 1, length, expected)?.into()
+                self.text(offset, length, expected)?.into()
             }
             kind::BYTES => {
-                let length = self.number("bytes", 0)?;
-                Value::bytes(self.content(offset + 1, length, "bytes")?)
+                let (offset, expected) = (self.offset(), "bytes");
+                let length = self.number(expected, 0)?;
+                Value::bytes(self.content(offset, length, expected)?)
             }
             kind::LIST => {
                 let first = values.len();
-                self.nested("a list", 1, depth, values)?;
+                self.nested(offset, "a list", 1, depth, values)?;
                 Value::list(values.drain(first..).collect::<Arc<[_]>>())
             }
             kind::MAP => {
                 let first = values.len();
-                self.nested("a map", 2, depth, values)?;
+                self.nested(offset, "a map", 2, depth, values)?;
                 let (pairs, _) = values[first..].as_chunks_mut();
                 let pairs = pairs.iter_mut().map(|[key, value]| (take(key), take(value)));
                 let map = Value::map(pairs.collect::<Arc<[_]>>());
@@ -86,7 +142,7 @@ impl<'a> Decoder<'a> {
                 map
             }
             kind::OBJECT => Value::object(self.object()?),
-            found => return Err(error(offset, expected, DecodeErrorKind::UnknownKind(found))),
+            found => return Err(error(offset, KIND, DecodeErrorKind::UnknownKind(found))),
         };
         values.push(value);
         Ok(())
@@ -94,6 +150,7 @@ impl<'a> Decoder<'a> {
 
     fn nested(
         &mut self,
+        offset: usize,
         expected: &'static str,
         per_item: u64,
         depth: usize,
@@ -101,7 +158,7 @@ impl<'a> Decoder<'a> {
     ) -> Result<(), DecodeError> {
         let limit = self.limits.max_depth.min(MAX_DEPTH);
         if depth >= limit {
-            return Err(error(self.offset() - 1, expected, DecodeErrorKind::TooDeep { limit }));
+            return Err(error(offset, expected, DecodeErrorKind::TooDeep { limit }));
         }
         for _ in 0..self.count(expected, per_item)? {
             self.value(depth + 1, values)?;
@@ -109,8 +166,17 @@ impl<'a> Decoder<'a> {
         Ok(())
     }
 
+    /// The kinds of the values of an encoding, and where they stand.
+    pub fn kinds(&mut self) -> Result<(&'a [u8], usize), DecodeError> {
+        let count = self.count("the values", 1)?;
+        let offset = self.offset();
+        let (kinds, contents) = self.left.split_at(count);
+        self.left = contents;
+        Ok((kinds, offset))
+    }
+
     /// A count of items of `per_item` values each, answered as the number of values.
-    pub fn count(&mut self, expected: &'static str, per_item: u64) -> Result<usize, DecodeError> {
+    fn count(&mut self, expected: &'static str, per_item: u64) -> Result<usize, DecodeError> {
         let (offset, limit) = (self.offset(), self.limits.max_values);
         let needed = self.number(expected, 0)?.saturating_mul(per_item);
         let left = self.left.len();

@@ -1,7 +1,11 @@
 //! Values into bytes.
 
 use super::{EncodeError, MAX_BYTES, MAX_DEPTH, kind};
+use crate::tuple::value::INLINE_BYTES;
 use crate::tuple::{SharedObject, Value, ValueRef};
+
+/// Values that room is made for at once.
+const CHUNK: usize = 64;
 
 pub(super) struct Encoder<'a> {
     pub out: &'a mut Vec<u8>,
@@ -14,71 +18,120 @@ impl Encoder<'_> {
     pub fn values(&mut self, values: &[Value]) -> Result<(), EncodeError> {
         self.claim(values.len())?;
         self.varint(values.len() as u64);
-        for value in values {
-            // Most values are texts, and those in memory need no check.
-            match value.str_bytes() {
-                Some(text) => self.text(text)?,
-                None => self.value(value, 0)?,
+        let mut kind_at = self.out.len();
+        self.out.resize(kind_at + values.len(), 0);
+        let mut left = values;
+        let mut chunk = CHUNK;
+        while !left.is_empty() {
+            let tried = chunk.min(left.len());
+            let texts = self.short_texts(&left[..tried], kind_at);
+            kind_at += texts;
+            left = &left[texts..];
+            // Where short texts are rare, not much more room is made for them than they take.
+            chunk = (2 * texts).clamp(1, CHUNK);
+            if texts < tried
+                && let Some((value, rest)) = left.split_first()
+            {
+                self.out[kind_at] = self.content_of(value, 0)?;
+                kind_at += 1;
+                left = rest;
             }
         }
         Ok(())
     }
 
+    /// Writes the kinds and contents of the first values, as far as they are texts that stand inside
+    /// of their values; answers how many they are.
+    ///
+    /// Each is copied as 24 bytes, of which the next one overwrites those that are not its own.
     #[inline]
-    fn text(&mut self, text: &[u8]) -> Result<(), EncodeError> {
-        self.room(text.len())?;
-        if text.len() < usize::from(kind::SHORT_STRING_END) {
-            self.out.push(text.len() as u8);
-        } else {
-            self.out.push(kind::STRING);
-            self.varint(text.len() as u64);
+    fn short_texts(&mut self, values: &[Value], kind_at: usize) -> usize {
+        let start = self.out.len();
+        self.out.resize(start + values.len() * INLINE_BYTES, 0);
+        let (before, room) = self.out.split_at_mut(start);
+        let mut at = 0;
+        let mut texts = 0;
+        for (value, kind) in values.iter().zip(&mut before[kind_at..]) {
+            let Some((length, padded)) = value.inline_str() else { break };
+            *kind = length;
+            room[at..at + INLINE_BYTES].copy_from_slice(padded);
+            at += usize::from(length);
+            texts += 1;
         }
-        self.out.extend_from_slice(text);
+        self.out.truncate(start + at);
+        texts
+    }
+
+    /// Appends a value of a list or map: its kind and then its content.
+    fn value(&mut self, value: &Value, depth: usize) -> Result<(), EncodeError> {
+        let kind_at = self.out.len();
+        self.out.push(0);
+        self.out[kind_at] = self.content_of(value, depth)?;
         Ok(())
     }
 
-    fn value(&mut self, value: &Value, depth: usize) -> Result<(), EncodeError> {
-        match value.view() {
-            ValueRef::Null => self.out.push(kind::NULL),
-            ValueRef::Bool(false) => self.out.push(kind::FALSE),
-            ValueRef::Bool(true) => self.out.push(kind::TRUE),
+    fn text(&mut self, text: &[u8]) -> Result<u8, EncodeError> {
+        self.room(text.len())?;
+        let kind = match u8::try_from(text.len()) {
+            Ok(length) if length < kind::SHORT_STRING_END => length,
+            _ => {
+                self.varint(text.len() as u64);
+                kind::STRING
+            }
+        };
+        self.out.extend_from_slice(text);
+        Ok(kind)
+    }
+
+    /// Appends the content of a value and answers its kind.
+    fn content_of(&mut self, value: &Value, depth: usize) -> Result<u8, EncodeError> {
+        // Texts in memory need no check.
+        if let Some(text) = value.str_bytes() {
+            return self.text(text);
+        }
+        Ok(match value.view() {
+            ValueRef::Null => kind::NULL,
+            ValueRef::Bool(false) => kind::FALSE,
+            ValueRef::Bool(true) => kind::TRUE,
             ValueRef::I32(value) => self.integer(kind::SMALL_I32, kind::I32, value.into()),
             ValueRef::I64(value) => self.integer(kind::SMALL_I64, kind::I64, value),
             ValueRef::F32(value) => {
-                self.out.push(kind::F32);
                 self.out.extend_from_slice(&value.to_le_bytes());
+                kind::F32
             }
             ValueRef::F64(value) => {
-                self.out.push(kind::F64);
                 self.out.extend_from_slice(&value.to_le_bytes());
+                kind::F64
             }
             ValueRef::Str(text) => self.text(text.as_bytes())?,
             ValueRef::Bytes(bytes) => {
-                self.out.push(kind::BYTES);
                 self.block(bytes)?;
+                kind::BYTES
             }
             ValueRef::List(values) => {
                 let depth = deeper(depth)?;
                 self.claim(values.len())?;
-                self.out.push(kind::LIST);
                 self.varint(values.len() as u64);
                 for value in values {
                     self.value(value, depth)?;
                 }
+                kind::LIST
             }
             ValueRef::Map(pairs) => {
                 let depth = deeper(depth)?;
                 self.claim(pairs.len().saturating_mul(2))?;
-                self.out.push(kind::MAP);
                 self.varint(pairs.len() as u64);
                 for (key, value) in pairs {
                     self.value(key, depth)?;
                     self.value(value, depth)?;
                 }
+                kind::MAP
             }
-            ValueRef::Object(object) => self.object(object)?,
-        }
-        Ok(())
+            ValueRef::Object(object) => {
+                self.object(object)?;
+                kind::OBJECT
+            }
+        })
     }
 
     /// Bounds also lists that share their elements, which unfold to far more than they take in
@@ -100,7 +153,6 @@ impl Encoder<'_> {
 
     fn object(&mut self, object: &dyn SharedObject) -> Result<(), EncodeError> {
         const LENGTH_BYTES: usize = size_of::<u32>();
-        self.out.push(kind::OBJECT);
         self.block(object.type_name().as_bytes())?;
         let length_at = self.out.len();
         self.out.extend_from_slice(&[0; LENGTH_BYTES]);
@@ -122,14 +174,13 @@ impl Encoder<'_> {
     }
 
     #[inline]
-    fn integer(&mut self, small: u8, long: u8, value: i64) {
+    fn integer(&mut self, small: u8, long: u8, value: i64) -> u8 {
         let zigzag = ((value << 1) ^ (value >> 63)) as u64;
         if zigzag < kind::SMALL_END.into() {
-            self.out.push(small + zigzag as u8);
-        } else {
-            self.out.push(long);
-            self.varint(zigzag);
+            return small + zigzag as u8;
         }
+        self.varint(zigzag);
+        long
     }
 
     #[inline]
