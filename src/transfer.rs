@@ -457,6 +457,19 @@ impl Transfer {
         Some(block)
     }
 
+    /// Hands the lists of an emptied block on to the next block of its link, if both are of this
+    /// thread: whoever fills that one writes where the processor's nearest cache has just been read,
+    /// though this block may not come home for long.
+    #[inline]
+    pub fn reuse_lists(&mut self, block: &mut Block) {
+        if block.home == self.thread
+            && let Some(link) = self.links.get_mut(block.link as usize)
+            && let Some(next) = link.free.last_mut()
+        {
+            block.swap_lists(next);
+        }
+    }
+
     /// Sends what a link has collected.
     #[inline]
     pub fn send(&mut self, link: u32) {
