@@ -6,14 +6,19 @@ use std::time::Duration;
 
 use storm_runtime::measured::Worker;
 use storm_runtime::prelude::*;
+use storm_runtime::tuple::AsciiText;
 
 use super::super::parker;
+use super::super::payload::PAYLOAD_BYTES;
 use super::super::sample::{Sample, Subject, Window, warm_up_and_window};
 use super::latency::OpenLoop;
 use super::{builder, text};
 
 /// Pending tuples of an acked spout.
 const MAX_PENDING: u64 = 8192;
+
+/// Different tuples that the bulk rows send.
+const WIDE_TUPLES: usize = 64;
 
 /// A topology that two workers share; it ends when dropped.
 pub struct RunningPair {
@@ -54,14 +59,24 @@ impl Subject for OpenLoopPair {
     }
 }
 
-/// Tuples of 64 bytes from a spout in one worker to a bolt in another, as fast as it goes.
+/// Tuples of four texts, 64 bytes, from a spout in one worker to a bolt in another, as fast as it goes.
 pub struct BulkPair {
     pub acked: bool,
 }
 
+/// Emits texts that it has, as the limit writes bytes that it has: the row is about the way between
+/// the workers, and neither side of the ratio pays for making what travels.
 struct WideSpout {
+    texts: Box<[[AsciiText<PAYLOAD_BYTES>; 4]; WIDE_TUPLES]>,
     emitted: u64,
     acked: bool,
+}
+
+impl WideSpout {
+    fn new(acked: bool) -> Self {
+        let row = |n| std::array::from_fn(|column| text((4 * n + column) as u64));
+        Self { texts: Box::new(std::array::from_fn(row)), emitted: 0, acked }
+    }
 }
 
 impl Spout for WideSpout {
@@ -72,7 +87,7 @@ impl Spout for WideSpout {
     #[inline]
     fn next_tuple(&mut self, out: &mut SpoutCollector) -> Result<Next> {
         let n = self.emitted;
-        let values = (text(n), text(n + 1), text(n + 2), text(n + 3));
+        let values = self.texts[n as usize % WIDE_TUPLES];
         if self.acked {
             out.emit_with_id(values, n);
         } else {
@@ -87,7 +102,7 @@ struct WideBolt;
 
 impl BasicBolt for WideBolt {
     fn execute(&mut self, tuple: TupleRef<'_>, _: &mut BasicCollector<'_>) -> Result {
-        black_box(tuple.values());
+        tuple.values().iter().for_each(|value| _ = black_box(value));
         Ok(())
     }
 }
@@ -102,7 +117,7 @@ impl Subject for BulkPair {
         let acked = self.acked;
         builder.conf("topology.max.spout.pending", MAX_PENDING);
         builder.conf("topology.acker.executors", u64::from(acked));
-        builder.spout("spout", move || WideSpout { emitted: 0, acked });
+        builder.spout("spout", move || WideSpout::new(acked));
         builder.bolt("bolt", || WideBolt).shuffle("spout");
         let running = RunningPair::start(&builder, |component| component == "bolt");
         let [first, second] = &running.workers;
