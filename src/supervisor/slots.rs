@@ -291,8 +291,7 @@ impl Driver {
             }
             Err(error) => {
                 Counts::add(&self.workers.counts.not_localized);
-                let refused = !error.is_retriable();
-                Event::LocalizationFailed { topology, why: error.to_string(), refused }
+                Event::LocalizationFailed { topology, why: error.to_string() }
             }
         };
         self.remove_unused(&id);

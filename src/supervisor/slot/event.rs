@@ -36,8 +36,6 @@ pub enum Event {
         topology: TopologyId,
         /// The error, as a sentence.
         why: String,
-        /// Whether they are at fault themselves, so that asking again soon is of no use.
-        refused: bool,
     },
     /// A worker was heard.
     Heartbeat {
@@ -168,7 +166,7 @@ pub enum Report {
         /// When it was told to end.
         since: Duration,
     },
-    /// The topology's files are not there; told once for each reason.
+    /// The topology's files are not there.
     NoFiles {
         /// The topology.
         topology: TopologyId,
