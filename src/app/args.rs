@@ -2,6 +2,7 @@
 //! typed wrongly.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser, ValueParser};
@@ -33,18 +34,25 @@ mod id {
     pub const THREADS: &str = "app.threads";
     pub const LOG: &str = "app.log";
     pub const DRAIN: &str = "app.drain";
+    pub const DRY_RUN: &str = "app.dry-run";
+    pub const NO_DETAIL: &str = "app.no-detail";
+    pub const WIDTH: &str = "app.width";
+    pub const FLUX: &str = "app.flux";
+    pub const FILTER: &str = "app.filter";
+    pub const ENV_FILTER: &str = "app.env-filter";
+    pub const SET: &str = "app.set";
+    pub const RESOURCES: &str = "app.resources";
+    pub const RESOURCE: &str = "app.resource";
 }
 
 /// What the arguments ask for.
 pub(super) enum Request {
     Run {
-        topology: String,
-        args: ArgMatches,
+        topology: Wanted,
         options: RunOptions,
     },
     Describe {
-        topology: String,
-        args: ArgMatches,
+        topology: Wanted,
         conf: Conf,
         format: Format,
     },
@@ -53,6 +61,41 @@ pub(super) enum Request {
     Worker(WorkerArgs),
     /// Print this text: help or version.
     Print(String),
+}
+
+/// Which topology is meant.
+pub(super) enum Wanted {
+    /// One that the program knows, and its arguments.
+    Known { name: String, args: ArgMatches },
+    /// One in a file of YAML.
+    Flux(FluxArgs),
+}
+
+/// Where a topology in YAML stands, and how it is read.
+#[derive(Debug)]
+pub(super) struct FluxArgs {
+    pub file: PathBuf,
+    /// A file of properties.
+    pub filter: Option<PathBuf>,
+    /// Properties that were set one by one, which count over those of the file.
+    pub set: Vec<(String, String)>,
+    pub env_filter: bool,
+    pub resources: Option<PathBuf>,
+    pub is_resource: bool,
+}
+
+impl FluxArgs {
+    fn of(matches: &ArgMatches, file: &PathBuf) -> Self {
+        let set = matches.get_many::<(String, String)>(id::SET);
+        Self {
+            file: file.clone(),
+            filter: matches.get_one(id::FILTER).cloned(),
+            set: set.into_iter().flatten().cloned().collect(),
+            env_filter: matches.get_flag(id::ENV_FILTER),
+            resources: matches.get_one(id::RESOURCES).cloned(),
+            is_resource: matches.get_flag(id::RESOURCE),
+        }
+    }
 }
 
 /// How a topology is described.
@@ -64,6 +107,10 @@ pub(super) enum Format {
     Json,
     /// One object with what a submitter sends to Nimbus.
     Submit,
+    /// A drawing for people, so many characters wide if that is said.
+    Picture { width: Option<usize> },
+    /// Nothing: whether it can be built is all that is asked for.
+    Silent,
 }
 
 /// How a topology is run.
@@ -102,14 +149,21 @@ impl Request {
             "worker" => return Ok(Self::Worker(WorkerArgs::from_matches(matches))),
             _ => {}
         }
-        let (topology, args) = matches.subcommand().expect("clap asks for a topology");
-        let (topology, args) = (topology.to_owned(), args.clone());
+        let (topology, args) = wanted(app, program, part, matches)?;
         let conf = read_conf(&args)?;
         let json = args.get_flag(id::JSON);
+        if part == "run" && args.get_flag(id::DRY_RUN) {
+            let format = match () {
+                () if args.get_flag(id::NO_DETAIL) => Format::Silent,
+                () if json => Format::Json,
+                () => Format::Picture { width: args.get_one(id::WIDTH).copied() },
+            };
+            return Ok(Self::Describe { topology, conf, format });
+        }
         if part == "describe" {
             let format = *args.get_one(id::FORMAT).expect("the option has a default");
             let format = if json && format == Format::Text { Format::Json } else { format };
-            return Ok(Self::Describe { topology, args, conf, format });
+            return Ok(Self::Describe { topology, conf, format });
         }
         let options = RunOptions {
             duration: args.get_one(id::DURATION).copied(),
@@ -118,7 +172,33 @@ impl Request {
             json,
             log: *args.get_one(id::LOG).expect("the option has a default"),
         };
-        Ok(Self::Run { topology, args, options })
+        Ok(Self::Run { topology, options })
+    }
+}
+
+/// The topology that `run` or `describe` is about, and the arguments that stand beside it.
+fn wanted(
+    app: &App,
+    program: &str,
+    part: &str,
+    matches: &ArgMatches,
+) -> Result<(Wanted, ArgMatches), AppError> {
+    let wrong =
+        |what: &str, hint| Err(AppError::Arguments { what: what.to_owned(), hint: Some(hint) });
+    let file = matches.get_one::<PathBuf>(id::FLUX);
+    match (file, matches.subcommand()) {
+        (None, Some((name, args))) => {
+            Ok((Wanted::Known { name: name.to_owned(), args: args.clone() }, args.clone()))
+        }
+        (Some(file), None) => Ok((Wanted::Flux(FluxArgs::of(matches, file)), matches.clone())),
+        (Some(_), Some((name, _))) => wrong(
+            &format!("both --flux and the topology {name} are named"),
+            format!("{program} {part} --flux FILE, or {program} {part} {name}"),
+        ),
+        (None, None) if app.topologies.is_empty() => {
+            wrong("the file of a topology is missing", format!("{program} {part} --flux FILE"))
+        }
+        (None, None) => wrong("the name of a topology is missing", format!("{program} list")),
     }
 }
 
@@ -133,10 +213,12 @@ fn command(app: &App, program: &str) -> Command {
     };
     let run = part("run", "Run a topology in this process", &app.topologies)
         .args(run_options())
-        .args(shared_options());
+        .args(shared_options())
+        .args(flux_options());
     let describe = part("describe", "Print a topology's components", &app.topologies)
         .arg(format_option())
-        .args(shared_options());
+        .args(shared_options())
+        .args(flux_options());
     Command::new(program.to_owned())
         .bin_name(program.to_owned())
         .version(version)
@@ -153,7 +235,6 @@ fn command(app: &App, program: &str) -> Command {
 fn part(name: &'static str, about: &'static str, topologies: &[Entry]) -> Command {
     Command::new(name)
         .about(about)
-        .subcommand_required(true)
         .subcommand_value_name("NAME")
         .subcommand_help_heading("Topologies")
         .disable_help_subcommand(true)
@@ -161,7 +242,7 @@ fn part(name: &'static str, about: &'static str, topologies: &[Entry]) -> Comman
 }
 
 /// Options of `run` alone, which stand behind any topology's name.
-fn run_options() -> [Arg; 4] {
+fn run_options() -> [Arg; 7] {
     let time = || ValueParser::new(parse_duration);
     [
         Arg::new(id::DURATION)
@@ -186,8 +267,72 @@ fn run_options() -> [Arg; 4] {
             .value_parser(PossibleValuesParser::new(LEVELS).map(read_level))
             .default_value("warn")
             .help("Log to standard error up to this level"),
+        Arg::new(id::DRY_RUN)
+            .long("dry-run")
+            .short('d')
+            .action(ArgAction::SetTrue)
+            .help("Do not run the topology: check it and print its picture, or with --json what it is"),
+        Arg::new(id::NO_DETAIL)
+            .long("no-detail")
+            .short('q')
+            .action(ArgAction::SetTrue)
+            .requires(id::DRY_RUN)
+            .help("With --dry-run: check the topology and print nothing"),
+        Arg::new(id::WIDTH)
+            .long("width")
+            .value_name("CHARACTERS")
+            .value_parser(ValueParser::new(read_width))
+            .hide(true)
+            .help("Draw the picture this wide, instead of as wide as the terminal"),
     ]
     .map(|arg| arg.global(true).help_heading("Running"))
+}
+
+/// Options that name a topology in YAML; they stand before where a topology's name would.
+fn flux_options() -> [Arg; 6] {
+    let path = || clap::value_parser!(PathBuf);
+    [
+        Arg::new(id::FLUX)
+            .long("flux")
+            .value_name("FILE")
+            .value_parser(path())
+            .help("Take the topology from a file of YAML, as Storm's Flux reads it"),
+        Arg::new(id::FILTER)
+            .long("filter")
+            .short('f')
+            .value_name("FILE")
+            .value_parser(path())
+            .requires(id::FLUX)
+            .help("Replace each ${name} in the YAML by the property of a file"),
+        Arg::new(id::SET)
+            .long("set")
+            .value_name("NAME=VALUE")
+            .value_parser(ValueParser::new(read_property))
+            .action(ArgAction::Append)
+            .requires(id::FLUX)
+            .help("Replace each ${NAME} in the YAML by this value, whatever the file says"),
+        Arg::new(id::ENV_FILTER)
+            .long("env-filter")
+            .short('e')
+            .action(ArgAction::SetTrue)
+            .requires(id::FLUX)
+            .help("Replace each ${ENV-NAME} in the YAML by the environment's NAME"),
+        Arg::new(id::RESOURCES)
+            .long("resources")
+            .value_name("DIR")
+            .value_parser(path())
+            .requires(id::FLUX)
+            .help(
+                "The folder in which the components' children run, otherwise resources beside FILE",
+            ),
+        Arg::new(id::RESOURCE)
+            .long("resource")
+            .short('R')
+            .action(ArgAction::SetTrue)
+            .requires(id::FLUX)
+            .help("Look for FILE in the folder of resources"),
+    ]
+    .map(|arg| arg.help_heading("Flux"))
 }
 
 fn format_option() -> Arg {
@@ -242,6 +387,24 @@ fn read_pair(text: &str) -> Result<(String, Json), NoPair> {
     Ok((key.to_owned(), value))
 }
 
+/// Reads `name=value`, whose value is a text.
+fn read_property(text: &str) -> Result<(String, String), NoPair> {
+    let (name, value) = text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or(NoPair)?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+/// Narrowest and widest picture, in characters.
+const WIDTHS: std::ops::RangeInclusive<usize> = 20..=1000;
+
+/// A width that no picture has.
+#[derive(Debug, thiserror::Error)]
+#[error("write a number from {} to {}", WIDTHS.start(), WIDTHS.end())]
+struct NoWidth;
+
+fn read_width(text: &str) -> Result<usize, NoWidth> {
+    text.parse().ok().filter(|width| WIDTHS.contains(width)).ok_or(NoWidth)
+}
+
 /// What `-c` and `--threads` set; refused here already if it cannot be used.
 fn read_conf(args: &ArgMatches) -> Result<Conf, ConfErrors> {
     let pairs = args.get_many::<(String, Json)>(id::CONF).into_iter().flatten().cloned();
@@ -273,9 +436,7 @@ fn explain(app: &App, program: &str, first: &str, error: &clap::Error) -> Result
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             return Ok(error.render().to_string());
         }
-        ErrorKind::MissingSubcommand => {
-            ("the name of a topology is missing".to_owned(), format!("{program} list"))
-        }
+        ErrorKind::MissingSubcommand => ("a command is missing".to_owned(), help),
         ErrorKind::InvalidSubcommand if in_part => {
             let written = text(ContextKind::InvalidSubcommand).unwrap_or_default();
             let names = app.topologies.iter().map(|entry| entry.name.as_str());
@@ -334,8 +495,8 @@ mod tests {
         let app = App::new().topology("word-count", |_, ()| Ok(()));
         for typed in ["run word-count --json --threads 3", "run --threads 3 --json word-count"] {
             match Request::parse(&app, "app", typed.split(' ')) {
-                Ok(Request::Run { topology, options, .. }) => {
-                    assert_eq!((topology.as_str(), options.json), ("word-count", true));
+                Ok(Request::Run { topology: Wanted::Known { name, .. }, options }) => {
+                    assert_eq!((name.as_str(), options.json), ("word-count", true));
                     let threads = options.conf.get(keys::WORKER_THREADS);
                     assert_eq!(threads, Some(&3.into()), "{typed}");
                 }
@@ -345,10 +506,36 @@ mod tests {
     }
 
     #[test]
+    fn a_file_of_yaml_stands_in_the_place_of_a_topology() {
+        let app = App::new();
+        let typed = "run --flux a.yaml -f dev.properties --set x=1=2 -e --threads 2 --json";
+        let Ok(Request::Run { topology: Wanted::Flux(flux), options }) =
+            Request::parse(&app, "app", typed.split(' '))
+        else {
+            panic!("{typed} was not understood as a run");
+        };
+        assert_eq!(flux.file.to_str(), Some("a.yaml"));
+        assert_eq!(flux.filter.as_deref(), Some("dev.properties".as_ref()));
+        assert_eq!(flux.set, [("x".to_owned(), "1=2".to_owned())]);
+        assert!(flux.env_filter && options.json && !flux.is_resource);
+        let typed = "run --dry-run --flux a.yaml --width 60";
+        let Ok(Request::Describe { format, .. }) = Request::parse(&app, "app", typed.split(' '))
+        else {
+            panic!("{typed} was not understood as a description");
+        };
+        assert_eq!(format, Format::Picture { width: Some(60) });
+    }
+
+    #[test]
     fn what_cannot_be_understood_is_one_line_with_the_nearest_name() {
         check("run wordcount", "there is no topology \"wordcount\"", "did you mean word-count?");
         check("run x", "there is no topology \"x\"", "app list");
         check("describe", "the name of a topology is missing", "app list");
+        check(
+            "run --flux a.yaml word-count",
+            "both --flux and the topology word-count are named",
+            "app run --flux FILE, or app run word-count",
+        );
         check("discribe", "there is no command \"discribe\"", "did you mean describe?");
         check("--jsn", "unexpected argument \"--jsn\"", "app --help");
         check(

@@ -4,6 +4,7 @@ use std::io;
 
 use crate::component::{ComponentError, error_chain};
 use crate::conf::ConfErrors;
+use crate::flux::FluxErrors;
 use crate::local::SubmitError;
 use crate::topology::TopologyErrors;
 use crate::worker::WorkerError;
@@ -39,6 +40,9 @@ pub enum AppError {
         /// All its mistakes.
         source: TopologyErrors,
     },
+    /// The topology in YAML cannot be read or built.
+    #[error(transparent)]
+    Flux(#[from] FluxErrors),
     /// The topology could not be started.
     #[error("cannot start topology {name}: {source}")]
     Submit {

@@ -5,6 +5,10 @@
 //!   hello describe NAME [ARGS]   print its components, streams and groupings, or what is submitted
 //!   hello list                   print the topologies
 //!   hello worker …               run some executors of a submitted topology, for a supervisor
+//!
+//!   hello run --flux FILE        the same with a topology in YAML
+//!   hello describe --flux FILE
+//!   hello run … --dry-run        print a picture of it instead of running it
 //! ```
 //!
 //! ```text
@@ -24,6 +28,8 @@
 mod args;
 mod describe;
 mod error;
+mod flux;
+mod picture;
 mod report;
 mod run;
 mod signals;
@@ -43,13 +49,14 @@ pub use report::Report;
 pub use terminal::print;
 pub use words::{DurationError, parse_duration};
 
+use crate::builtin;
 use crate::component::Result;
 use crate::conf::Conf;
 use crate::local::RunningTopology;
 use crate::topology::{FromArgs, GroupingFromArgs, Register, Topology, TopologyBuilder};
 use crate::tuple::codec::ObjectReader;
 use crate::worker;
-use args::{Format, Request};
+use args::{Format, Request, Wanted};
 
 /// Topologies, and the components that they name, as one program.
 ///
@@ -235,9 +242,7 @@ impl App {
     pub fn build(&self, name: &str, args: &[&str]) -> Result<Topology, AppError> {
         let typed = ["describe", name].into_iter().chain(args.iter().copied());
         match Request::parse(self, "app", typed)? {
-            Request::Describe { topology, args, conf, .. } => {
-                self.build_entry(self.known(&topology), &args, &conf)
-            }
+            Request::Describe { topology, conf, .. } => Ok(self.make(&topology, &conf)?.topology),
             _ => panic!("a topology is described, not helped with"),
         }
     }
@@ -245,30 +250,56 @@ impl App {
     fn play(&self, program: &str, args: impl Iterator<Item = OsString>) -> Result<(), AppError> {
         match Request::parse(self, program, args)? {
             Request::Print(text) => terminal::write_data(text.as_bytes())?,
-            Request::Worker(args) => worker::run(args, &self.register)?,
+            Request::Worker(args) => worker::run(args, &self.all_registered())?,
             Request::List => terminal::write_data(self.list("").as_bytes())?,
-            Request::Describe { topology, args, conf, format } => {
-                let entry = self.known(&topology);
-                let topology = self.build_entry(entry, &args, &conf)?;
-                for warning in topology.warnings() {
-                    terminal::remark(program, warning);
-                }
+            Request::Describe { topology, conf, format } => {
+                let made = self.make(&topology, &conf)?;
+                made.tell(program);
+                let Made { name, topology, .. } = &made;
                 let text = match format {
                     Format::Text => topology.to_string(),
-                    Format::Json => format!("{:#}\n", describe::to_json(&entry.name, &topology)),
-                    Format::Submit => {
-                        format!("{}\n", describe::to_submit(&entry.name, &topology))
+                    Format::Json => format!("{:#}\n", describe::to_json(name, topology)),
+                    Format::Submit => format!("{}\n", describe::to_submit(name, topology)),
+                    Format::Picture { width } => {
+                        let width = width.unwrap_or_else(terminal::width);
+                        picture::Picture::of(name, topology).draw(width)
                     }
+                    Format::Silent => String::new(),
                 };
                 terminal::write_data(text.as_bytes())?;
             }
-            Request::Run { topology, args, options } => {
-                let entry = self.known(&topology);
-                let topology = self.build_entry(entry, &args, &options.conf)?;
-                run::run(program, entry, &topology, &options)?;
+            Request::Run { topology, options } => {
+                let made = self.make(&topology, &options.conf)?;
+                made.tell_remarks(program);
+                run::run(program, &made, &options)?;
             }
         }
         Ok(())
+    }
+
+    /// What is registered here, and what every binary has; the author's own counts.
+    fn all_registered(&self) -> Register {
+        let mut all = builtin::register();
+        all.extend(&self.register);
+        all
+    }
+
+    /// The topology that is wanted; `conf` counts over what it sets itself.
+    fn make(&self, wanted: &Wanted, conf: &Conf) -> Result<Made<'_>, AppError> {
+        match wanted {
+            Wanted::Known { name, args } => {
+                let entry = self.known(name);
+                let topology = self.build_entry(entry, args, conf)?;
+                let (name, report) = (entry.name.clone(), entry.report.as_deref());
+                Ok(Made { name, topology, report, remarks: Vec::new() })
+            }
+            Wanted::Flux(args) => {
+                let flux = flux::read(args)?;
+                let topology = flux.build(&self.all_registered(), conf)?;
+                let remarks = flux.remarks().iter().map(ToString::to_string).collect();
+                Ok(Made { name: flux.name().to_owned(), topology, report: None, remarks })
+            }
+        }
     }
 
     fn build_entry(
@@ -277,7 +308,7 @@ impl App {
         args: &ArgMatches,
         conf: &Conf,
     ) -> Result<Topology, AppError> {
-        let mut builder = TopologyBuilder::with_register(self.register.clone());
+        let mut builder = TopologyBuilder::with_register(self.all_registered());
         (entry.build)(&mut builder, args)?;
         for (key, value) in conf.as_map() {
             builder.conf(key, value.clone());
@@ -303,6 +334,27 @@ impl App {
             let _ = writeln!(text, "{}", line.trim_end());
         }
         text
+    }
+}
+
+/// A topology that was built, and what goes with it.
+struct Made<'a> {
+    name: String,
+    topology: Topology,
+    report: Option<&'a MakeReport>,
+    /// What its author should know, and a run does not tell.
+    remarks: Vec<String>,
+}
+
+impl Made<'_> {
+    fn tell_remarks(&self, program: &str) {
+        self.remarks.iter().for_each(|remark| terminal::remark(program, remark));
+    }
+
+    /// Says everything that deserves a look.
+    fn tell(&self, program: &str) {
+        self.tell_remarks(program);
+        self.topology.warnings().iter().for_each(|warning| terminal::remark(program, warning));
     }
 }
 

@@ -8,10 +8,9 @@ use super::report::Report;
 use super::signals::{Signals, Wake};
 use super::summary::{EndedBy, Summary};
 use super::words::{count, rate, time};
-use super::{AppError, Entry, terminal};
+use super::{AppError, Made, terminal};
 use crate::clock::{Clock, Time};
 use crate::local::{LocalCluster, RunningTopology, TopologyStats};
-use crate::topology::Topology;
 
 /// How often the progress is shown.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
@@ -28,12 +27,7 @@ const SHORTEST_CLOSE: Duration = Duration::from_secs(1);
 /// How often it is looked whether the topology has drained.
 const DRAIN_INTERVAL: Duration = Duration::from_millis(1);
 
-pub(super) fn run(
-    program: &str,
-    entry: &Entry,
-    topology: &Topology,
-    options: &RunOptions,
-) -> Result<(), AppError> {
+pub(super) fn run(program: &str, made: &Made<'_>, options: &RunOptions) -> Result<(), AppError> {
     terminal::start_logging(options.log);
     if options.json {
         terminal::reserve_stdout();
@@ -41,21 +35,21 @@ pub(super) fn run(
     let signals = Signals::listen().map_err(AppError::Signals)?;
     let cluster = LocalCluster::new();
     let running = cluster
-        .submit(&entry.name, topology)
-        .map_err(|source| AppError::Submit { name: entry.name.clone(), source })?;
-    let mut watch = Watch { entry, topology, running: &running, signals, clock: Clock::system() };
+        .submit(&made.name, &made.topology)
+        .map_err(|source| AppError::Submit { name: made.name.clone(), source })?;
+    let mut watch = Watch { made, running: &running, signals, clock: Clock::system() };
     let mut ended_by = watch.until_end(options.duration);
-    tracing::info!(topology = entry.name, "draining");
+    tracing::info!(topology = made.name, "draining");
     running.deactivate();
     let drained = watch.drain(options.drain, &mut ended_by);
-    tracing::info!(topology = entry.name, "drained: {drained}");
+    tracing::info!(topology = made.name, "drained: {drained}");
     terminal::clear_progress();
     // Nothing is said to somebody who has gone.
     let text = (ended_by != EndedBy::ReaderGone).then(|| watch.sum_up(options, ended_by, drained));
     // Before the summary, since components may print something at their end.
-    close(program, cluster, &entry.name, options.drain);
+    close(program, cluster, &made.name, options.drain);
     if !drained && text.is_some() {
-        let what = format!("{} was closed before it had drained", entry.name);
+        let what = format!("{} was closed before it had drained", made.name);
         terminal::remark(program, what);
     }
     terminal::write_data(text.unwrap_or_default().as_bytes())?;
@@ -81,8 +75,7 @@ fn close(program: &str, cluster: LocalCluster, name: &str, deadline: Duration) {
 
 /// Waits while a topology runs.
 struct Watch<'a> {
-    entry: &'a Entry,
-    topology: &'a Topology,
+    made: &'a Made<'a>,
     running: &'a RunningTopology,
     signals: Signals,
     clock: Clock,
@@ -155,12 +148,12 @@ impl Watch<'_> {
         // Read before the report, which may take its time.
         let stats = self.running.stats();
         let mut report = Report::new(true);
-        if let Some(make) = &self.entry.report {
+        if let Some(make) = &self.made.report {
             make(self.running, &mut report);
         }
         let summary = Summary {
-            name: &self.entry.name,
-            topology: self.topology,
+            name: &self.made.name,
+            topology: &self.made.topology,
             stats: &stats,
             ended_by,
             drained,
@@ -193,7 +186,7 @@ impl Progress {
         let executed = total(&stats);
         let mut line = format!(
             "{}  {:.0} s  {}/s  {} in all",
-            watch.entry.name,
+            watch.made.name,
             now.since(self.start).as_secs_f64(),
             rate(executed - self.last_executed, now.since(self.last)),
             count(executed),
@@ -202,7 +195,7 @@ impl Progress {
             line += &format!("  p99 {}", time(p99));
         }
         let mut report = Report::new(false);
-        if let Some(make) = &watch.entry.report {
+        if let Some(make) = &watch.made.report {
             make(watch.running, &mut report);
             line += &format!("  {}", report.progress);
         }

@@ -16,6 +16,9 @@ static PROGRESS_SHOWN: AtomicBool = AtomicBool::new(false);
 /// Whether standard output is kept for one JSON object; set before any component runs.
 static LINES_TO_STDERR: AtomicBool = AtomicBool::new(false);
 
+/// Width of what is printed where there is no terminal, in characters.
+const PAGE_WIDTH: usize = 100;
+
 /// Returns to the beginning of the line and clears it.
 const CLEAR_LINE: &str = "\r\x1b[K";
 
@@ -48,6 +51,13 @@ pub(super) fn write_data(data: &[u8]) -> io::Result<()> {
 /// Keeps standard output for one JSON object.
 pub(super) fn reserve_stdout() {
     LINES_TO_STDERR.store(true, Ordering::Relaxed);
+}
+
+/// Width of the terminal that standard output is, else of a page.
+pub(super) fn width() -> usize {
+    let size = rustix::termios::tcgetwinsize(rustix::stdio::stdout());
+    let width = size.map_or(0, |size| usize::from(size.ws_col));
+    if width == 0 { PAGE_WIDTH } else { width }
 }
 
 /// Whether somebody may be watching standard error.

@@ -10,11 +10,14 @@
 //! has no replacement stays as it is, and is told. Unlike Storm's, a line may hold several, lines of
 //! comment hold none, and a replacement cannot have a line break, so that lines keep their numbers.
 //!
-//! Pure: properties and environment are arguments.
+//! Replacing is pure: properties and environment are arguments.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
-use super::error::Mistake;
+use super::error::{FluxErrors, Mistake};
+use super::load::{of_file, read_file};
+use super::properties::parse_properties;
 
 /// Begin of the names that mean the environment.
 const ENVIRONMENT: &str = "ENV-";
@@ -62,6 +65,16 @@ pub(super) struct Substituted {
 }
 
 impl Filter {
+    /// Adds the properties of a file, which count over those that are known.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is no text.
+    pub fn read(&mut self, path: &Path) -> Result<(), FluxErrors> {
+        let text = read_file(path).map_err(|mistake| of_file(path, mistake))?;
+        self.properties.extend(parse_properties(&text));
+        Ok(())
+    }
+
     /// Replaces what can be replaced; `limit_bytes` bounds what comes of it.
     pub(super) fn apply(&self, text: &str, limit_bytes: usize) -> Substituted {
         let mut done = Substituted::default();

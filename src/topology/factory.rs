@@ -298,6 +298,16 @@ impl Register {
         self
     }
 
+    /// Registers everything that `other` knows; what both know is `other`'s from then on.
+    pub fn extend(&mut self, other: &Self) -> &mut Self {
+        let resolvers = other.name_to_resolver.iter();
+        self.name_to_resolver.extend(resolvers.map(|(name, one)| (name.clone(), one.clone())));
+        let groupings = other.name_to_grouping.iter();
+        self.name_to_grouping.extend(groupings.map(|(name, one)| (name.clone(), one.clone())));
+        self.object_readers.extend(other.object_readers.iter().cloned());
+        self
+    }
+
     /// The registered names of components, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.name_to_resolver.keys().map(String::as_str)
