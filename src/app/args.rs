@@ -85,10 +85,10 @@ pub(super) struct FluxArgs {
 }
 
 impl FluxArgs {
-    fn of(matches: &ArgMatches, file: &PathBuf) -> Self {
+    fn of(matches: &ArgMatches, file: PathBuf) -> Self {
         let set = matches.get_many::<(String, String)>(id::SET);
         Self {
-            file: file.clone(),
+            file,
             filter: matches.get_one(id::FILTER).cloned(),
             set: set.into_iter().flatten().cloned().collect(),
             env_filter: matches.get_flag(id::ENV_FILTER),
@@ -190,7 +190,9 @@ fn wanted(
         (None, Some((name, args))) => {
             Ok((Wanted::Known { name: name.to_owned(), args: args.clone() }, args.clone()))
         }
-        (Some(file), None) => Ok((Wanted::Flux(FluxArgs::of(matches, file)), matches.clone())),
+        (Some(file), None) => {
+            Ok((Wanted::Flux(FluxArgs::of(matches, file.clone())), matches.clone()))
+        }
         (Some(_), Some((name, _))) => wrong(
             &format!("both --flux and the topology {name} are named"),
             format!("{program} {part} --flux FILE, or {program} {part} {name}"),

@@ -54,6 +54,22 @@ pub enum Command {
         #[command(flatten)]
         daemon: DaemonArgs,
     },
+    /// Run a topology of built-in and shell components in this process, from a file of YAML.
+    ///
+    /// Example: stormd run --flux word-count.yaml; stormd run --help shows the options.
+    #[command(disable_help_flag = true)]
+    Run {
+        /// What a topology binary's run takes.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
+    /// Print the components of a topology in a file of YAML, or what is submitted of it.
+    #[command(disable_help_flag = true)]
+    Describe {
+        /// What a topology binary's describe takes.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
     /// Run some executors of a submitted topology of built-in components; a supervisor starts this.
     #[command(hide = true, disable_help_flag = true)]
     Worker {

@@ -4,6 +4,8 @@
 //!   stormd local --state DIR     Nimbus, supervisors and the shared state in one process
 //!   stormd nimbus                Nimbus alone, over the embedded state or ZooKeeper
 //!   stormd supervisor            one supervisor, over ZooKeeper
+//!   stormd run --flux FILE       runs a topology in YAML in this process
+//!   stormd describe --flux FILE  prints it, or what is submitted of it
 //!   stormd worker …              a worker for topologies of built-in components alone
 //!   stormd launch -- PROGRAM …   makes a session and becomes a program; supervisors use it
 //!   stormd version [--json]
@@ -24,6 +26,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
+use storm_runtime::app::App;
 use storm_runtime::builtin;
 use storm_runtime::worker::{self, WorkerArgs};
 
@@ -35,7 +38,14 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(error) => return args::explain(&error),
     };
-    match run(args.command) {
+    let command = match args.command {
+        // As in any topology binary; here there are the built-in components alone.
+        Command::Run { .. } | Command::Describe { .. } => {
+            return App::new().about("Runs topologies of built-in and shell components.").main();
+        }
+        command => command,
+    };
+    match run(command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Where nobody reads, nobody misses the line.
@@ -50,6 +60,7 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<(), Error> {
     match command {
+        Command::Run { .. } | Command::Describe { .. } => unreachable!("main plays these parts"),
         Command::Local { state } => local::run(&state),
         Command::Nimbus { daemon } => nimbus::run(&daemon),
         Command::Supervisor { daemon } => supervisor::run(&daemon),
