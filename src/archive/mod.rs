@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 
 pub use binary::{Binary, BinaryError};
 pub use manifest::{MANIFEST, RuntimeManifest};
-pub use unpack::{Caps, RESOURCES, unpack_resources};
+pub use unpack::{Caps, RESOURCES, unpack_all, unpack_resources};
 
 /// What `LD_LIBRARY_PATH` names to a worker whose resources these are, as Storm's does.
 pub fn library_folders(resources: &Path) -> Vec<PathBuf> {

@@ -44,12 +44,30 @@ impl Default for Caps {
 /// # Errors
 /// [`ArchiveError`]; then `target` is not there.
 pub fn unpack_resources(archive: &Path, target: &Path, caps: Caps) -> Result<(), ArchiveError> {
+    unpack_whole(archive, RESOURCES, target, caps)
+}
+
+/// Unpacks all of an archive into `target`, which must not be there yet.
+///
+/// # Errors
+/// [`ArchiveError`]; then `target` is not there.
+pub fn unpack_all(archive: &Path, target: &Path, caps: Caps) -> Result<(), ArchiveError> {
+    unpack_whole(archive, "", target, caps)
+}
+
+/// Unpacks what is below `prefix`, all of it or nothing.
+fn unpack_whole(
+    archive: &Path,
+    prefix: &str,
+    target: &Path,
+    caps: Caps,
+) -> Result<(), ArchiveError> {
     let mut staged = target.as_os_str().to_owned();
     staged.push(".partial");
     let staged = PathBuf::from(staged);
     // Left over by a process that was killed while it unpacked.
     let _ = fs::remove_dir_all(&staged);
-    let done = unpack(archive, &staged, caps)
+    let done = unpack(archive, prefix, &staged, caps)
         .and_then(|()| fs::rename(&staged, target).map_err(writing(target)));
     if done.is_err() {
         let _ = fs::remove_dir_all(&staged);
@@ -57,7 +75,7 @@ pub fn unpack_resources(archive: &Path, target: &Path, caps: Caps) -> Result<(),
     done
 }
 
-fn unpack(path: &Path, target: &Path, caps: Caps) -> Result<(), ArchiveError> {
+fn unpack(path: &Path, prefix: &str, target: &Path, caps: Caps) -> Result<(), ArchiveError> {
     let unreadable = |source| ArchiveError::Unreadable { path: path.to_owned(), source };
     let file = File::open(path).map_err(|error| unreadable(error.into()))?;
     let mut archive = ZipArchive::new(io::BufReader::new(file)).map_err(unreadable)?;
@@ -71,11 +89,11 @@ fn unpack(path: &Path, target: &Path, caps: Caps) -> Result<(), ArchiveError> {
         // Raw, since the content of an encrypted entry cannot be asked for.
         let entry = archive.by_index_raw(number).map_err(unreadable)?;
         let name = entry.name().map_err(unreadable)?;
-        let Some(name) = name.strip_prefix(RESOURCES).map(str::to_owned) else { continue };
+        let Some(name) = name.strip_prefix(prefix).map(str::to_owned) else { continue };
         if name.is_empty() {
             continue;
         }
-        let fault = |reason| ArchiveError::Entry { entry: format!("{RESOURCES}{name}"), reason };
+        let fault = |reason| ArchiveError::Entry { entry: format!("{prefix}{name}"), reason };
         if entry.encrypted() {
             return Err(fault(EntryFault::Encrypted));
         }
@@ -85,7 +103,7 @@ fn unpack(path: &Path, target: &Path, caps: Caps) -> Result<(), ArchiveError> {
         left_bytes =
             left_bytes.checked_sub(bytes).ok_or(ArchiveError::Bytes { cap: caps.bytes })?;
         let is_binary = binary.as_deref() == Some(name.as_str());
-        write_entry(entry, &name, target, is_binary)?;
+        write_entry(entry, (prefix, &name), target, is_binary)?;
     }
     Ok(())
 }
@@ -104,11 +122,11 @@ fn binary_of<R: io::Read + io::Seek>(
 
 fn write_entry<R: io::Read>(
     mut entry: ZipFile<'_, R>,
-    name: &str,
+    (prefix, name): (&str, &str),
     target: &Path,
     is_binary: bool,
 ) -> Result<(), ArchiveError> {
-    let fault = |reason| ArchiveError::Entry { entry: format!("{RESOURCES}{name}"), reason };
+    let fault = |reason| ArchiveError::Entry { entry: format!("{prefix}{name}"), reason };
     let kind = entry.unix_mode().map_or(0, |mode| mode & KIND_BITS);
     let (name, is_folder) = match name.strip_suffix('/') {
         Some(folder) => (folder, true),

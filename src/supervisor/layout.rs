@@ -3,10 +3,10 @@
 //! ```text
 //! supervisor/localstate/                  id, assignments, approved workers
 //! supervisor/stormdist/<topology>/        stormjar.jar, stormcode.ser, stormconf.ser, each with its
-//!                                         .version; resources/
+//!                                         .version; resources/; blobs, by links
 //! supervisor/tmp/                         what is being downloaded
 //! workers/<worker>/                       the folder that a worker runs in: artifacts, resources,
-//!                                         launch.json, pids/<pid>
+//!                                         launch.json, pids/<pid>; blobs, by links
 //! ```
 
 use std::path::{Path, PathBuf};

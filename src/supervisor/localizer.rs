@@ -3,8 +3,9 @@
 //! ```text
 //!   supervisor/tmp/<id>/   stormcode.ser stormconf.ser stormjar.jar, each with .version
 //!                          resources/ unpacked, its binary checked
+//!                          blobs that it names
 //!          │ rename
-//!   supervisor/stormdist/<id>/
+//!   supervisor/stormdist/<id>/   its conf and its blobs renewed when Nimbus has others
 //! ```
 //!
 //! **Invariants.** A topology's folder is there in whole or not at all, whenever this process is
@@ -17,10 +18,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use nimbus_client::TopologyId;
-use nimbus_client::client::ClientError;
+use nimbus_client::client::{ClientError, NimbusClient, NimbusMethods};
 use nimbus_client::wire::gunzip;
 use serde_json::{Map, Value};
 
+use super::blobs;
 use super::layout::{CODE, CONF, JAR, Layout, RESOURCES};
 use super::settings::NimbusAccess;
 use crate::archive::{
@@ -58,6 +60,25 @@ pub enum LocalizeError {
     /// Its binary cannot run here.
     #[error(transparent)]
     Binary(#[from] BinaryError),
+    /// A blob is to be found where it cannot be.
+    #[error(
+        "topology.blobstore.map wants the blob {key} to be found as {name:?}, which is no name of a \
+         file or is taken; set another localname"
+    )]
+    BlobName {
+        /// The blob.
+        key: String,
+        /// Its name.
+        name: String,
+    },
+    /// A blob cannot be unpacked.
+    #[error("cannot uncompress the blob {key}: {source}; blobs are unpacked that are zip files")]
+    BlobArchive {
+        /// The blob.
+        key: String,
+        /// What is wrong with it.
+        source: ArchiveError,
+    },
     /// Its conf cannot be read.
     #[error("the conf of the topology cannot be read: {0}")]
     Conf(serde_json::Error),
@@ -79,6 +100,10 @@ pub(super) struct Localized {
     pub conf: Map<String, Value>,
     /// Its binary, if it has one.
     pub binary: Option<PathBuf>,
+    /// Names of its blobs, which lead to them in its folder.
+    pub blobs: Vec<String>,
+    /// Whether something is another version than before that workers only see when they are started.
+    pub changed: bool,
 }
 
 /// Brings topologies here; clones share nothing but the disk.
@@ -94,21 +119,34 @@ impl Localizer {
         Self { layout, nimbus, caps: Caps::default() }
     }
 
-    /// The topology's files, downloaded unless they are here. Two callers must not bring the same
-    /// topology at once.
-    pub fn localize(&self, id: &TopologyId) -> Result<Localized, LocalizeError> {
+    /// The topology's files: downloaded unless they are here, else renewed as far as Nimbus has
+    /// others and can be asked. What is `known` of them is not looked at again. Two callers must not
+    /// bring the same topology at once.
+    pub fn localize(
+        &self,
+        id: &TopologyId,
+        known: Option<Localized>,
+    ) -> Result<Localized, LocalizeError> {
         let folder = self.layout.topology(id);
+        let mut nimbus = self.nimbus.client();
+        let mut changed = false;
         if !folder.exists() {
             self.download(id, &folder)?;
+        } else {
+            changed |= renew_conf(id, &folder, &mut nimbus);
         }
         let conf = read_conf(&folder.join(CONF))?;
-        let resources = folder.join(RESOURCES);
-        let manifest = RuntimeManifest::read(&resources)?;
-        let binary = manifest.map(|manifest| resources.join(manifest.binary));
-        if let Some(binary) = &binary {
-            Binary::read(binary)?.check(&library_folders(&resources))?;
+        let mut blobs = Vec::new();
+        for blob in blobs::named_in(&conf)? {
+            let is_other = blob.bring(&folder, &mut nimbus, self.caps)?;
+            changed |= is_other && blob.restarts;
+            blobs.push(blob.name);
         }
-        Ok(Localized { folder, conf, binary })
+        let binary = match known {
+            Some(known) => known.binary,
+            None => checked_binary(&folder.join(RESOURCES))?,
+        };
+        Ok(Localized { folder, conf, binary, blobs, changed })
     }
 
     fn download(&self, id: &TopologyId, folder: &Path) -> Result<(), LocalizeError> {
@@ -190,13 +228,48 @@ pub(super) fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
     fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path())
 }
 
+/// The binary of a topology that brings one, if it can run here.
+fn checked_binary(resources: &Path) -> Result<Option<PathBuf>, LocalizeError> {
+    let manifest = RuntimeManifest::read(resources)?;
+    let binary = manifest.map(|manifest| resources.join(manifest.binary));
+    if let Some(binary) = &binary {
+        Binary::read(binary)?.check(&library_folders(resources))?;
+    }
+    Ok(binary)
+}
+
+/// Replaces the conf if Nimbus has another version, as after a rebalance; true if it did.
+fn renew_conf(id: &TopologyId, folder: &Path, nimbus: &mut NimbusClient) -> bool {
+    let key = format!("{id}-{CONF}");
+    let mark = folder.join(format!("{CONF}.version"));
+    let here = fs::read_to_string(&mark).ok().and_then(|text| text.parse::<i64>().ok());
+    let mut renew = || -> Result<bool, LocalizeError> {
+        let missing = |source| LocalizeError::Download { key: key.clone(), source };
+        let meta = nimbus.call(|nimbus| nimbus.get_blob_meta(key.clone())).map_err(missing)?;
+        if here == Some(meta.version) {
+            return Ok(false);
+        }
+        let staged = folder.join(format!("{CONF}.partial"));
+        let mut file = fs::File::create(&staged).map_err(writing(&staged))?;
+        let version = nimbus.read_blob(&key, &mut file, &mut |_| ()).map_err(missing)?;
+        let conf = folder.join(CONF);
+        fs::rename(&staged, &conf).map_err(writing(&conf))?;
+        fs::write(&mark, version.to_string()).map_err(writing(&mark))?;
+        Ok(true)
+    };
+    renew().unwrap_or_else(|error| {
+        tracing::debug!(topology = %id, "the conf stays as it is: {error}");
+        false
+    })
+}
+
 fn read_conf(path: &Path) -> Result<Map<String, Value>, LocalizeError> {
     let bytes = fs::read(path).map_err(writing(path))?;
     let text = gunzip(&bytes, CONF_LIMIT_BYTES).unwrap_or(bytes);
     serde_json::from_slice(&text).map_err(LocalizeError::Conf)
 }
 
-fn writing(path: &Path) -> impl FnOnce(io::Error) -> LocalizeError {
+pub(super) fn writing(path: &Path) -> impl FnOnce(io::Error) -> LocalizeError {
     let path = path.to_owned();
     move |source| LocalizeError::Write { path, source }
 }

@@ -15,6 +15,7 @@
 //!
 //! **Not here:** which executor runs where, which Nimbus decides; what a worker does.
 
+mod blobs;
 mod board;
 mod gate;
 mod layout;

@@ -34,6 +34,8 @@ pub(super) struct Settings {
     pub worker_timeout: Duration,
     /// Most that a topology may ask for instead of `worker_timeout`.
     pub worker_timeout_limit: Duration,
+    /// Time between two looks for new versions of blobs.
+    pub blob_interval: Duration,
     pub nimbus: NimbusAccess,
     pub root: String,
     pub resources: Vec<(String, f64)>,
@@ -58,6 +60,7 @@ impl Settings {
             start_timeout: reader.span(&keys::SUPERVISOR_WORKER_START_TIMEOUT),
             worker_timeout: reader.span(&keys::SUPERVISOR_WORKER_TIMEOUT),
             worker_timeout_limit: reader.span(&keys::WORKER_MAX_TIMEOUT),
+            blob_interval: reader.span(&keys::SUPERVISOR_BLOB_UPDATE),
             nimbus: NimbusAccess::read(&mut reader),
             root: reader.text(&keys::ZOOKEEPER_ROOT),
             resources: resources(&mut reader),

@@ -49,6 +49,8 @@ pub(super) enum News {
     Ended { port: u16, number: WorkerNumber, end: End, words: Vec<String> },
     /// A topology's files are here, or not.
     Localized { id: TopologyId, localized: Result<Localized, LocalizeError> },
+    /// Something is decided anew about topologies, and their confs may be others.
+    Look(Vec<TopologyId>),
     /// The supervisor stops, with or without its workers.
     Stop { kill_workers: bool, done: oneshot::Sender<()> },
 }
@@ -85,6 +87,10 @@ pub(super) struct Driver {
     pub port_to_place: BTreeMap<u16, Place>,
     pub files: Files,
     pub is_assigned: bool,
+    /// Time between two looks for new versions of files.
+    pub blob_interval: Duration,
+    /// When the next one is.
+    pub look_at: Time,
 }
 
 /// Topologies' files on this machine.
@@ -142,7 +148,7 @@ impl Driver {
     async fn next(&mut self, news: &mut mpsc::Receiver<News>, until: Time) -> Option<News> {
         loop {
             let slots = self.port_to_place.values().filter_map(|place| place.slot.next_deadline());
-            let deadline = slots.min().unwrap_or(Time::NEVER).min(until);
+            let deadline = slots.min().unwrap_or(Time::NEVER).min(until).min(self.look_time());
             if deadline == Time::NEVER {
                 return news.recv().await;
             }
@@ -150,13 +156,39 @@ impl Driver {
             match tokio::time::timeout(left, news.recv()).await {
                 Ok(told) => return told,
                 Err(_) if self.clock.now() >= until => return None,
-                Err(_) => self.tick(),
+                Err(_) => {
+                    self.tick();
+                    if self.clock.now() >= self.look_time() {
+                        self.look_at = self.clock.now() + self.blob_interval;
+                        self.look(self.files.users.keys().cloned().collect());
+                    }
+                }
+            }
+        }
+    }
+
+    /// When files are looked at; never while there are none.
+    fn look_time(&self) -> Time {
+        if self.files.users.is_empty() { Time::NEVER } else { self.look_at }
+    }
+
+    /// Has files that are here compared with what Nimbus has.
+    fn look(&mut self, ids: Vec<TopologyId>) {
+        for id in ids {
+            let has_worker = |port: &u16| {
+                self.port_to_place.get(port).is_some_and(|place| place.slot.worker().is_some())
+            };
+            let is_here = self.files.localized.contains_key(&id)
+                || self.files.users.get(&id).is_some_and(|ports| ports.iter().any(has_worker));
+            if is_here {
+                self.localize(id);
             }
         }
     }
 
     fn take(&mut self, told: News) {
         match told {
+            News::Look(ids) => self.look(ids),
             News::Assigned(port_to_wanted) => self.assigned(port_to_wanted),
             News::Heard { port, worker } => {
                 let place = self.port_to_place.get(&port);
@@ -272,8 +304,9 @@ impl Driver {
             return;
         }
         let (localizer, news) = (self.localizer.clone(), self.news.clone());
+        let known = self.files.localized.get(&id).cloned();
         tokio::task::spawn_blocking(move || {
-            let localized = localizer.localize(&id);
+            let localized = localizer.localize(&id, known);
             // The driver is gone when the supervisor stops.
             let _ = news.blocking_send(News::Localized { id, localized });
         });
@@ -282,11 +315,14 @@ impl Driver {
     fn localized(&mut self, id: TopologyId, localized: Result<Localized, LocalizeError>) {
         self.files.localizing.remove(&id);
         let topology = id.clone();
+        let mut changed = false;
         let event = match localized {
             Ok(localized) => {
-                Counts::add(&self.workers.counts.localized);
                 let worker_timeout = self.worker_timeout(&localized);
-                self.files.localized.insert(id.clone(), localized);
+                changed = localized.changed;
+                if self.files.localized.insert(id.clone(), localized).is_none() {
+                    Counts::add(&self.workers.counts.localized);
+                }
                 Event::Localized { topology, worker_timeout }
             }
             Err(error) => {
@@ -296,7 +332,13 @@ impl Driver {
         };
         self.remove_unused(&id);
         let users: Vec<u16> = self.files.users.get(&id).into_iter().flatten().copied().collect();
-        users.into_iter().for_each(|port| self.on(port, event.clone(), &[]));
+        for port in users {
+            if changed {
+                // First, lest a worker that is launched now is taken for one with the files before.
+                self.on(port, Event::BlobChanged { topology: id.clone() }, &[]);
+            }
+            self.on(port, event.clone(), &[]);
+        }
     }
 
     /// A topology may ask to be waited for longer, up to a limit.
@@ -332,8 +374,16 @@ impl Driver {
     /// Looks at files that are here; the launch fails and is tried again, with the files known.
     fn look_first(&mut self, port: u16, number: WorkerNumber, id: TopologyId) {
         let (localizer, news) = (self.localizer.clone(), self.news.clone());
+        if !self.files.localizing.insert(id.clone()) {
+            let end = End::NotStarted { why: "its files are just being looked at".to_owned() };
+            tokio::spawn(async move {
+                // The driver is gone when the supervisor stops.
+                let _ = news.send(News::Ended { port, number, end, words: Vec::new() }).await;
+            });
+            return;
+        }
         tokio::task::spawn_blocking(move || {
-            let localized = localizer.localize(&id);
+            let localized = localizer.localize(&id, None);
             let why = match &localized {
                 Ok(_) => "its files had to be looked at first".to_owned(),
                 Err(error) => error.to_string(),
@@ -408,7 +458,7 @@ impl Driver {
         while self.port_to_place.values().any(|place| place.slot.worker().is_some()) {
             match self.next(news, until).await {
                 // What comes is for a supervisor that goes on.
-                Some(News::Assigned(_) | News::Stop { .. }) => {}
+                Some(News::Assigned(_) | News::Look(_) | News::Stop { .. }) => {}
                 Some(told) => self.take(told),
                 None => {
                     tracing::error!("some workers have not ended");

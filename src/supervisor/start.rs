@@ -26,7 +26,7 @@ use super::slots::{Driver, Files, News, Place};
 use super::state_watch::{Bell, StateWatch};
 use super::uplink::Uplink;
 use super::workers::{Programs, Workers, random_id};
-use crate::clock::{Clock, unix_time_ms};
+use crate::clock::{Clock, Time, unix_time_ms};
 use crate::cluster::StateBackend;
 use crate::cluster::paths::Paths;
 use crate::server::{Authorizer, HttpServer, Limits, Server, ServerError, ServerHandle};
@@ -155,6 +155,8 @@ impl Supervisor {
             used: used.clone(),
             port_to_place: settings.slots.iter().map(place).collect(),
             files: Files::default(),
+            blob_interval: settings.blob_interval,
+            look_at: Time::ZERO,
             is_assigned: false,
         };
         {

@@ -199,11 +199,22 @@ impl StateWatch {
             all_orders.insert(id, orders);
         }
         view.path_to_assignment.retain(|path, _| used.contains(path));
+        let id_to_status: BTreeMap<TopologyId, TopologyStatus> =
+            all_orders.iter().map(|(id, orders)| (id.clone(), orders.status)).collect();
         self.board.set_orders(all_orders);
         if view.port_to_wanted.as_ref() != Some(&port_to_wanted) {
             // The driver is gone only when this thread is about to be.
             let _ = self.news.blocking_send(News::Assigned(port_to_wanted.clone()));
             view.port_to_wanted = Some(port_to_wanted);
+        }
+        // A rebalance may have changed a conf and nothing else that is seen here.
+        let before = std::mem::replace(&mut view.id_to_status, id_to_status);
+        let is_other =
+            |(id, status): &(&TopologyId, &TopologyStatus)| before.get(id) != Some(*status);
+        let others = view.id_to_status.iter().filter(is_other);
+        let others: Vec<TopologyId> = others.map(|(id, _)| id.clone()).collect();
+        if !others.is_empty() {
+            let _ = self.news.blocking_send(News::Look(others));
         }
         Ok(())
     }
@@ -215,6 +226,7 @@ struct View {
     /// When an assignment was last set, and what it says if it names this supervisor.
     path_to_assignment: BTreeMap<String, (i64, Option<Assignment>)>,
     port_to_wanted: Option<BTreeMap<u16, LocalAssignment>>,
+    id_to_status: BTreeMap<TopologyId, TopologyStatus>,
 }
 
 impl View {

@@ -229,6 +229,9 @@ impl Workers {
         }
         symlink(&artifacts, folder.join("artifacts"))?;
         symlink(localized.folder.join(RESOURCES), folder.join(RESOURCES))?;
+        for name in &localized.blobs {
+            symlink(localized.folder.join(name), folder.join(name))?;
+        }
         let record = serde_json::to_vec(record).expect("plain values");
         write_whole(&folder.join(LAUNCH), &record)
     }

@@ -58,7 +58,10 @@ impl Cluster {
             "slot_port": first + 1 + supervisors,
             "supervisors": supervisors,
             "slots": SLOTS,
-            "conf": { "supervisor.worker.shutdown.sleep.secs": 1 },
+            "conf": {
+                "supervisor.worker.shutdown.sleep.secs": 1,
+                "supervisor.localizer.update.blob.interval.secs": 1,
+            },
         });
         fs::write(folder.path().join("wanted.json"), wanted.to_string()).expect("it is written");
         Self { folder, daemon: None, nimbus_port: first, supervisors }

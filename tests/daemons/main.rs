@@ -2,6 +2,7 @@
 //!
 //! Each test has a cluster in a folder of its own; whatever happens, nothing of it is left running.
 
+mod blobs;
 mod cluster;
 #[cfg(feature = "zookeeper")]
 #[path = "../support"]
