@@ -213,6 +213,8 @@ def _values(tup: Any) -> List[Any]:
 
 _TUPLES, _TASK_IDS, _HEARTBEAT, _NEXT, _ACKED, _FAILED, _ACTIVATE, _DEACTIVATE = range(8)
 _Item = Pair[Any, ...]
+# Bytes, or text in JSON.
+_Part = Any
 
 
 class _Framing:
@@ -226,33 +228,41 @@ class _Framing:
         """Takes what was read; gives the items that are complete."""
         raise NotImplementedError
 
-    def row(self, tup: Any) -> bytes:
+    def row(self, tup: Any) -> _Part:
         """The values of one emission."""
         raise NotImplementedError
 
-    def anchor(self, id: Any) -> bytes:
+    def anchor(self, id: Any) -> _Part:
         """The id of a tuple."""
         raise NotImplementedError
 
     def emit(
-        self, row: bytes, anchors: Any, stream: Any, task: Any, need: bool, id: Any
-    ) -> bytes:
+        self, row: _Part, anchors: Any, stream: Any, task: Any, need: bool, id: Any
+    ) -> _Part:
         """An emission; `anchors` are ids or None."""
         raise NotImplementedError
 
-    def anchored(self, anchor: bytes, row: bytes) -> bytes:
+    def anchored(self, anchor: _Part, row: _Part) -> _Part:
         """An emission to the default stream, anchored to one tuple, that needs no task ids."""
         raise NotImplementedError
 
-    def ack(self, anchor: bytes) -> bytes:
+    def ack(self, anchor: _Part) -> _Part:
         """The ack of a tuple."""
         raise NotImplementedError
 
-    def message(self, command: str, **fields: Any) -> bytes:
+    def answer(self, id: Any, row: Optional[_Part]) -> _Part:
+        """What answers() takes: one emission to the default stream, or none, and the ack."""
+        raise NotImplementedError
+
+    def answers(self, first: Any, answers: List[_Part]) -> List[_Part]:
+        """Messages of the answers to tuples whose ids count up from `first`."""
+        return answers
+
+    def message(self, command: str, **fields: Any) -> _Part:
         """Any other message."""
         raise NotImplementedError
 
-    def frame(self, parts: List[bytes]) -> bytes:
+    def frame(self, parts: List[_Part]) -> bytes:
         """What is written for these messages."""
         return b"".join(parts)
 
@@ -261,19 +271,28 @@ class _Documents(_Framing):
     """What JSON and MessagePack have in common: messages are objects with the same keys."""
 
     def items(self, messages: Iterable[Any]) -> List[_Item]:
+        """Tuples of one source that follow one another become one item."""
         items: List[_Item] = []
+        source: Any = None
+        ids: List[Any] = []
+        rows: List[Any] = []
         for message in messages:
             if type(message) is list:
                 items.append((_TASK_IDS, message))
+                source = None
             elif "command" in message:
                 items.append(self._command(message))
             else:
-                stream, task = message["stream"], message["task"]
-                if task == -1 and stream == "__heartbeat":
+                of = message["comp"], message["stream"], message["task"]
+                if of == source:
+                    ids.append(message["id"])
+                    rows.append(message["tuple"])
+                elif of[2] == -1 and of[1] == "__heartbeat":
                     items.append((_HEARTBEAT, message["id"]))
-                    continue
-                ids, rows = (message["id"],), (message["tuple"],)
-                items.append((_TUPLES, message["comp"], stream, task, ids, rows))
+                    source = None
+                else:
+                    source, ids, rows = of, [message["id"]], [message["tuple"]]
+                    items.append((_TUPLES, *of, ids, rows))
         return items
 
     @staticmethod
@@ -292,13 +311,15 @@ class _Documents(_Framing):
         raise ValueError("the host sent the command %r, which is not one of a spout" % (command,))
 
 
+_escape = json.encoder.encode_basestring_ascii
+
+
 def _json_encoder() -> Callable[[Any], str]:
     encoder = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False)
     # encode() makes one of these for each call, which takes longer than the rest.
     make = getattr(json.encoder, "c_make_encoder", None)
-    escape = json.encoder.encode_basestring_ascii
     try:
-        encode = make(None, encoder.default, escape, None, ":", ",", False, False, False)  # type: ignore[misc]
+        encode = make(None, encoder.default, _escape, None, ":", ",", False, False, False)  # type: ignore[misc]
         if "".join(encode(["\u00e9", 1.5, None, True, {"a": []}], 0)) == '["\\u00e9",1.5,null,true,{"a":[]}]':
             join = "".join
             return lambda value: join(encode(value, 0))
@@ -352,55 +373,67 @@ class _Json(_Documents):
         except ValueError as error:
             raise ValueError("the host sent no JSON: %s: %.200r" % (error, text)) from None
 
-    def row(self, tup: Any) -> bytes:
+    def row(self, tup: Any) -> str:
         values = tup if type(tup) is list else _values(tup)
         try:
-            return self._encode(values).encode("ascii")
+            return self._encode(values)
         except (TypeError, ValueError, RecursionError):
             pass
-        return self._encode(_plain(values, True)).encode("ascii")
+        return self._encode(_plain(values, True))
 
-    def anchor(self, id: Any) -> bytes:
-        # Ids are text of digits as a rule, which needs no escapes.
-        return b'"%b"' % id.encode() if type(id) is str and id[1:].isdecimal() else self._any(id)
+    def anchor(self, id: Any) -> str:
+        return _escape(id) if type(id) is str else self._any(id)
 
-    def _any(self, value: Any) -> bytes:
-        return self._encode(_plain(value, True)).encode("ascii")
+    def _any(self, value: Any) -> str:
+        return self._encode(_plain(value, True))
 
     def emit(
-        self, row: bytes, anchors: Any, stream: Any, task: Any, need: bool, id: Any
-    ) -> bytes:
-        parts = [b'{"command":"emit","tuple":', row]
+        self, row: _Part, anchors: Any, stream: Any, task: Any, need: bool, id: Any
+    ) -> str:
+        parts = ['{"command":"emit","tuple":', row]
         if anchors is not None:
-            parts += [b',"anchors":', self._any(list(anchors))]
+            parts += [',"anchors":', self._any(list(anchors))]
         if stream is not None:
-            parts += [b',"stream":', self._any(stream)]
+            parts += [',"stream":', self._any(stream)]
         if task is not None:
-            parts += [b',"task":', self._any(task)]
+            parts += [',"task":', self._any(task)]
         if id is not None:
-            parts += [b',"id":', self._any(id)]
-        parts.append(b"}\nend\n" if need else b',"need_task_ids":false}\nend\n')
-        return b"".join(parts)
+            parts += [',"id":', self._any(id)]
+        parts.append("}\nend\n" if need else ',"need_task_ids":false}\nend\n')
+        return "".join(parts)
 
-    def anchored(self, anchor: bytes, row: bytes) -> bytes:
-        return b'{"command":"emit","anchors":[%b],"need_task_ids":false,"tuple":%b}\nend\n' % (
-            anchor,
-            row,
+    def anchored(self, anchor: _Part, row: _Part) -> str:
+        return (
+            f'{{"command":"emit","anchors":[{anchor}],"need_task_ids":false,"tuple":{row}}}\nend\n'
         )
 
-    def ack(self, anchor: bytes) -> bytes:
-        return b'{"command":"ack","id":%b}\nend\n' % anchor
+    def ack(self, anchor: _Part) -> str:
+        return f'{{"command":"ack","id":{anchor}}}\nend\n'
 
-    def message(self, command: str, **fields: Any) -> bytes:
+    def answer(self, id: Any, row: Optional[_Part]) -> str:
+        anchor = _escape(id) if type(id) is str else self._any(id)
+        if row is None:
+            return f'{{"command":"ack","id":{anchor}}}\nend\n'
+        return (
+            f'{{"command":"emit","anchors":[{anchor}],"need_task_ids":false,"tuple":{row}}}\nend\n'
+            f'{{"command":"ack","id":{anchor}}}\nend\n'
+        )
+
+    def message(self, command: str, **fields: Any) -> str:
         return self.document({"command": command, **fields})
 
-    def document(self, message: Any) -> bytes:
+    def document(self, message: Any) -> str:
         """Any object."""
-        return self._any(message) + self._END
+        return self._any(message) + "\nend\n"
+
+    def frame(self, parts: List[_Part]) -> bytes:
+        return "".join(parts).encode("ascii")
 
 
 class _MessagePack(_Documents):
     name = "msgpack"
+    # How a tuple begins whose first key is its id.
+    _HEAD = b"\x85\xa2id"
     _ANCHORED = b"\x84\xa7command\xa4emit\xa7anchors\x91%b\xadneed_task_ids\xc2\xa5tuple%b"
 
     def __init__(self, limit: int) -> None:
@@ -408,6 +441,9 @@ class _MessagePack(_Documents):
             library: Any = importlib.import_module("msgpack")
         except ImportError:
             self._rest = b""
+            # What stands between id and values in tuples of the source that was seen last.
+            self._middle = b""
+            self._of: Pair[Any, Any, Any] = (None, None, None)
             self._pack: Callable[[Any], bytes] = _msgpack_encode
             self._unpacker: Any = None
         else:
@@ -419,7 +455,67 @@ class _MessagePack(_Documents):
             self._pack = library.Packer(autoreset=True).pack
 
     def push(self, data: bytes) -> List[_Item]:
-        return self.items(self.documents(data))
+        if self._unpacker is not None:
+            return self.items(self.documents(data))
+        data = self._rest + data if self._rest else data
+        items: List[_Item] = []
+        at, size = 0, len(data)
+        try:
+            while at < size:
+                if self._is_tuple(data, at):
+                    ids: List[Any] = []
+                    rows: List[Any] = []
+                    items.append((_TUPLES, *self._of, ids, rows))
+                    at = self._run(data, at, ids, rows)
+                else:
+                    message, at = _msgpack_decode(data, at)
+                    items += self.items((message,))
+        except (IndexError, struct.error):
+            # The rest has not come yet.
+            pass
+        self._rest = data[at:]
+        return items
+
+    def _run(self, data: bytes, at: int, ids: List[Any], rows: List[Any]) -> int:
+        """Tuples of the source that was seen last, up to what is none or is not all there."""
+        middle, head = self._middle, self._HEAD
+        while data.startswith(head, at):
+            try:
+                id, end = _msgpack_decode(data, at + 4)
+                if not data.startswith(middle, end):
+                    break
+                row, end = _msgpack_values(data, end + len(middle))
+            except (IndexError, struct.error):
+                break
+            ids.append(id)
+            rows.append(row)
+            at = end
+        return at
+
+    def _is_tuple(self, data: bytes, at: int) -> bool:
+        """Whether a tuple begins here whose id stands first and whose values stand last.
+
+        An IndexError says that it is not all there.
+        """
+        if not data.startswith(self._HEAD, at):
+            return False
+        _, begin = _msgpack_decode(data, at + 4)
+        if not (self._middle and data.startswith(self._middle, begin)):
+            fields: Dict[Any, Any] = {}
+            end = begin
+            for _ in range(3):
+                key, end = _msgpack_decode(data, end)
+                fields[key], end = _msgpack_decode(data, end)
+            if fields.keys() != {"comp", "stream", "task"} or fields["stream"] == "__heartbeat":
+                return False
+            key, values = _msgpack_decode(data, end)
+            if key != "tuple":
+                return False
+            self._middle = data[begin:values]
+            self._of = fields["comp"], fields["stream"], fields["task"]
+        # Also that it is all there, so that a run has at least one.
+        _msgpack_values(data, begin + len(self._middle))
+        return True
 
     def documents(self, data: bytes) -> List[Any]:
         """What ends in this input, not yet made items."""
@@ -470,6 +566,15 @@ class _MessagePack(_Documents):
     def ack(self, anchor: bytes) -> bytes:
         return b"\x82\xa7command\xa3ack\xa2id" + anchor
 
+    def answer(self, id: Any, row: Optional[_Part]) -> bytes:
+        data = id.encode() if type(id) is str else b""
+        anchor = _MSGPACK_TEXT[len(data)] + data if 0 < len(data) < 32 else self._pack(id)
+        ack = b"\x82\xa7command\xa3ack\xa2id" + anchor
+        if row is None:
+            return ack
+        begin = b"\x84\xa7command\xa4emit\xa7anchors\x91" + anchor
+        return begin + b"\xadneed_task_ids\xc2\xa5tuple" + row + ack
+
     def message(self, command: str, **fields: Any) -> bytes:
         return self.document({"command": command, **fields})
 
@@ -484,7 +589,19 @@ _U32_BIG = struct.Struct(">I")
 
 def _msgpack_encode(value: Any) -> bytes:
     out: List[bytes] = []
-    _msgpack_append(out.append, value)
+    if type(value) is not list or len(value) > 15:
+        _msgpack_append(out.append, value)
+        return b"".join(out)
+    # A row, as a rule of short texts and small integers.
+    out.append(_MSGPACK_ROW[len(value)])
+    for one in value:
+        if type(one) is str:
+            data = one.encode("utf-8")
+            if len(data) < 32:
+                out.append(_MSGPACK_TEXT[len(data)])
+                out.append(data)
+                continue
+        _msgpack_append(out.append, one)
     return b"".join(out)
 
 
@@ -535,6 +652,7 @@ def _msgpack_append(put: Callable[[bytes], None], value: Any) -> None:
         raise TypeError("MessagePack has no %s" % kind.__name__)
 
 
+_MSGPACK_ROW = [bytes((0x90 + size,)) for size in range(16)]
 _MSGPACK_TEXT = [bytes((0xA0 + size,)) for size in range(32)]
 # Also by negative index: the last 32 are those of -32 to -1.
 _MSGPACK_SMALL = [bytes((byte,)) for byte in [*range(128), *range(0xE0, 0x100)]]
@@ -590,6 +708,30 @@ def _msgpack_text(data: bytes, at: int, size: int) -> Pair[str, int]:
     if end > len(data):
         raise IndexError
     return data[at:end].decode("utf-8", "surrogatepass"), end
+
+
+def _msgpack_values(data: bytes, at: int) -> Pair[Any, int]:
+    """What _msgpack_decode() gives, faster for a short list of short texts and small integers."""
+    size = data[at] - 0x90
+    if not 0 <= size < 16:
+        return _msgpack_decode(data, at)
+    at += 1
+    values: List[Any] = []
+    for _ in range(size):
+        byte = data[at]
+        if 0xA0 <= byte < 0xC0:
+            end = at + byte - 0x9F
+            values.append(data[at + 1 : end].decode("utf-8", "surrogatepass"))
+            at = end
+        elif byte < 0x80:
+            values.append(byte)
+            at += 1
+        else:
+            value, at = _msgpack_decode(data, at)
+            values.append(value)
+    if at > len(data):
+        raise IndexError
+    return values, at
 
 
 def _msgpack_list(data: bytes, at: int, size: int) -> Pair[List[Any], int]:
@@ -672,12 +814,19 @@ class _Binary(_Framing):
     def ack(self, anchor: bytes) -> bytes:
         return b"(\x02\0\0\0i\x02\0\0\0" + anchor
 
-    def acked(self, first: int, rows: List[bytes]) -> bytes:
-        """Tuples of which each was answered by one row, or by `N` for none, and acked."""
-        if rows.count(b"N") == len(rows):
-            return marshal.dumps((4, first, len(rows)), 2)
-        begin = self._ACKS + marshal.dumps(first, 2) + b"[" + _U32.pack(len(rows))
-        return begin + b"".join(rows)
+    def answer(self, id: Any, row: Optional[_Part]) -> bytes:
+        return b"N" if row is None else row
+
+    def answers(self, first: Any, answers: List[_Part]) -> List[_Part]:
+        count = len(answers)
+        if answers.count(b"N") == count:
+            return [marshal.dumps((4, first, count), 2)]
+        if count > 1 and sum(map(len, answers)) > _BATCH_BYTES:
+            # A frame has a limit, and rows are as long as they are.
+            half = count // 2
+            return self.answers(first, answers[:half]) + self.answers(first + half, answers[half:])
+        begin = self._ACKS + marshal.dumps(first, 2) + b"[" + _U32.pack(count)
+        return [begin + b"".join(answers)]
 
     def message(self, command: str, **fields: Any) -> bytes:
         if command == "sync":
@@ -722,7 +871,7 @@ class _Emission:
     __slots__ = ("row", "anchors", "stream", "task", "id", "ids")
 
     def __init__(
-        self, row: bytes, anchors: Any, stream: Any, task: Any, id: Any, ids: Optional[TaskIds]
+        self, row: _Part, anchors: Any, stream: Any, task: Any, id: Any, ids: Optional[TaskIds]
     ) -> None:
         self.row = row
         self.anchors = anchors
@@ -735,9 +884,9 @@ class _Emission:
 class _Host:
     """The two pipes, what waits to be sent, and what was read and not handled yet.
 
-    Messages wait in `parts`. In the binary framing the answers to tuples whose ids count up wait in
-    `rows`, the one to tuple `first` + k at place k; the next one is that of the tuple in work. What a
-    basic bolt emits while it processes a tuple waits in `call` until the call is over.
+    Messages wait in `parts`. Behind them the answers of a basic bolt wait in `rows`; in the binary
+    framing the ids of their tuples count up from `first`, and the next one is that of the tuple in work.
+    What a basic bolt emits while it processes a tuple waits in `call` until the call is over.
 
     The main thread alone appends to `rows` and `call`, without the lock. Everything else is done under
     the lock, by whichever thread: the main one, one that looks after messages which wait behind a long
@@ -748,11 +897,13 @@ class _Host:
         self.mode = mode
         self.framing: _Framing = _Json()
         self.limit = _MESSAGE_BYTES
+        # What an emission may have, so that the message fits.
+        self.most = self.limit - 64
         self.lock = threading.RLock()
-        self.parts: List[Union[bytes, _Emission]] = []
-        self.rows: List[bytes] = []
+        self.parts: List[_Part] = []
+        self.rows: List[_Part] = []
         self.first = 0
-        self.call: List[bytes] = []
+        self.call: List[_Part] = []
         # The task ids of the last emission of `call`, and those of earlier ones that are held, by place.
         self.spare = TaskIds()
         self.kept: Dict[int, TaskIds] = {}
@@ -793,6 +944,7 @@ class _Host:
         self._sort(framing.items(documents[1:]))
         limit = (setup.get("conf") or {}).get("topology.multilang.message.max.bytes")
         self.limit = int(limit or _MESSAGE_BYTES)
+        self.most = self.limit - 64
         pid = os.getpid()
         folder = setup.get("pidDir")
         if folder:
@@ -845,8 +997,8 @@ class _Host:
     def wait_for(self, ids: TaskIds) -> List[int]:
         """The task ids of an emission."""
         with self.lock:
-            if ids is self.spare and self.call:
-                self._keep()
+            if ids is self.spare:
+                self.renew()
             self.flush()
         while ids._ids is None:
             if threading.get_ident() == self.reader:
@@ -868,15 +1020,15 @@ class _Host:
                 parts, self.parts = self.parts, []
                 self._write([self._rendered(one) for one in parts])
 
-    def _rendered(self, part: Union[bytes, _Emission]) -> bytes:
-        if isinstance(part, bytes):
+    def _rendered(self, part: _Part) -> _Part:
+        if not isinstance(part, _Emission):
             return part
         need = part.ids is not None and (part.ids._asked or _references(part.ids) != _UNHELD)
         if need and part.ids is not None:
             self.asked.append(part.ids)
         return self.framing.emit(part.row, part.anchors, part.stream, part.task, need, part.id)
 
-    def _write(self, parts: List[bytes]) -> None:
+    def _write(self, parts: List[_Part]) -> None:
         frame = self.framing.frame(parts)
         if len(frame) > self.limit and len(parts) > 1:
             half = len(parts) // 2
@@ -894,16 +1046,11 @@ class _Host:
             _end(0)
 
     def _close_rows(self) -> None:
-        """Makes messages of `rows`, more than one where they are long."""
+        """Makes messages of `rows`."""
         count = len(self.rows)
         rows = self.rows[:count]
         del self.rows[:count]
-        binary = self.framing
-        assert isinstance(binary, _Binary)
-        if sum(map(len, rows)) <= _BATCH_BYTES:
-            self.parts.append(binary.acked(self.first, rows))
-        else:
-            self.parts += [binary.acked(self.first + at, [row]) for at, row in enumerate(rows)]
+        self.parts += self.framing.answers(self.first, rows)
         self.first += count
 
     def _close_call(self) -> None:
@@ -911,7 +1058,7 @@ class _Host:
         if self.rows:
             self._close_rows()
         if _references(self.spare) != _UNHELD:
-            self._keep()
+            self.renew()
         count = len(self.call)
         rows = self.call[:count]
         del self.call[:count]
@@ -926,15 +1073,16 @@ class _Host:
             ids = kept.pop(at, None)
             self.parts.append(_Emission(row, (tup.id,), None, None, None, ids))
 
-    def _keep(self) -> None:
-        """Remembers the task ids of the last emission of `call`, since somebody holds them."""
-        self.kept[len(self.call) - 1] = self.spare
+    def renew(self) -> None:
+        """Other task ids for the next emission, since somebody holds those of the last one."""
+        if self.call:
+            self.kept[len(self.call) - 1] = self.spare
         self.spare = TaskIds()
 
-    def put(self, part: Union[bytes, _Emission]) -> None:
+    def put(self, part: _Part) -> None:
         """A message, in its place behind what was said before."""
-        size = len(part) if isinstance(part, bytes) else len(part.row)
-        if size > self.limit - 64:
+        size = len(part.row if isinstance(part, _Emission) else part)
+        if size > self.most:
             raise _too_long(size, self.limit)
         with self.lock:
             if self.call:
@@ -1007,8 +1155,8 @@ def _end(status: int) -> NoReturn:
 
 _host: Optional[_Host] = None
 # The host's `call` while a basic bolt processes tuples, and how its rows are made.
-_call: Optional[List[bytes]] = None
-_binary = False
+_call: Optional[List[_Part]] = None
+_row: Callable[[Any], _Part] = _values
 
 
 def _ready() -> _Host:
@@ -1019,7 +1167,7 @@ def _ready() -> _Host:
 
 def _connect(mode: str) -> Dict[str, Any]:
     """Takes the two pipes from the program, and shakes hands."""
-    global _host, _binary
+    global _host, _row
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     read_fd, write_fd = os.dup(0), os.dup(1)
     null = os.open(os.devnull, os.O_RDONLY)
@@ -1028,7 +1176,7 @@ def _connect(mode: str) -> Dict[str, Any]:
     os.dup2(2, 1)
     host = _Host(mode, read_fd, write_fd)
     setup = host.connect()
-    _binary = isinstance(host.framing, _Binary)
+    _row = host.framing.row
     _host = host
     return setup
 
@@ -1050,24 +1198,26 @@ def emit(
     A BasicBolt anchors to the tuple that it processes, whatever `anchors` says. Gives the task ids:
     see the head of this file for when the host is asked for them.
     """
+    host = _host
+    if host is None:
+        raise RuntimeError("there is no host yet: call run() of a spout or bolt first")
     if _call is not None and stream is None and directTask is None and need_task_ids is None:
-        host = _ready()
-        if len(_call) >= _BATCH:
-            host.flush()
-        if _references(host.spare) != _UNHELD:
-            with host.lock:
-                if _call:
-                    host._keep()
-                else:
-                    host.spare = TaskIds()
-        # Held here before the row is there to be sent, so that nobody takes these ids for dropped.
-        ids = host.spare
-        row = host.framing.row(tup)
-        if len(row) > host.limit - 64:
+        row = _row(tup)
+        if len(row) > host.most:
             raise _too_long(len(row), host.limit)
-        _call.append(row)
-        return ids
-    host = _ready()
+        if not _call:
+            # Nobody touches an empty call, and these ids are held before the row is there.
+            ids = host.spare
+            _call.append(row)
+            return ids
+        with host.lock:
+            if len(_call) >= _BATCH:
+                host.flush()
+            if _references(host.spare) != _UNHELD:
+                host.renew()
+            ids = host.spare
+            _call.append(row)
+            return ids
     if host.mode == "spout":
         return emitSpout(tup, stream, anchors if id is None else id, directTask, need_task_ids)
     return emitBolt(tup, stream, anchors, directTask, need_task_ids)
@@ -1323,37 +1473,38 @@ class BasicBolt(_Component):
     def _serve(self, host: _Host) -> None:
         global _call
         _call = host.call
-        answer = self._answer_run if isinstance(host.framing, _Binary) else self._answer_one
         while True:
             items = host.batch()
             while items:
                 item = items.popleft()
                 if item[0] == _TUPLES:
-                    answer(host, item)
+                    self._answer(host, item)
                 elif item[0] == _HEARTBEAT:
                     host.say("sync")
 
-    def _answer_run(self, host: _Host, item: _Item) -> None:
-        """Tuples of one source, in the binary framing."""
+    def _answer(self, host: _Host, item: _Item) -> None:
+        """Tuples of one source."""
         _, component, stream, task, first, rows = item
         process, call, answers, unheld = self.process, host.call, host.rows, _UNHELD
-        with host.lock:
-            if host.first + len(answers) != first:
+        binary = isinstance(host.framing, _Binary)
+        ids, answer = _ids(first, rows), host.framing.answer
+        if binary and host.first + len(answers) != first:
+            with host.lock:
                 if answers:
                     host._close_rows()
                 host.first = first
-        for id, values in enumerate(rows, first):
+        for id, values in zip(ids, rows):
             host.tuple = tup = Tuple(id, component, stream, task, values)
             try:
                 process(tup)
             except Exception:
                 self._failed(host, tup)
-                with host.lock:
-                    host.first = id + 1
+                host.first += 1
                 continue
             if len(call) == 1 and not host.kept and _references(host.spare) == unheld:
                 try:
-                    answers.append(call.pop())
+                    # Without the lock: appending is one step, and whoever takes rows takes all.
+                    answers.append(call.pop() if binary else answer(id, call.pop()))
                     continue
                 except IndexError:
                     # The other thread has sent it in this moment.
@@ -1361,30 +1512,11 @@ class BasicBolt(_Component):
             with host.lock:
                 if call:
                     host._close_call()
-                answers.append(b"N")
+                answers.append(answer(id, None))
                 if len(answers) >= _BATCH or len(host.parts) >= _BATCH:
                     host.flush()
         if len(answers) >= _BATCH:
             host.flush()
-
-    def _answer_one(self, host: _Host, item: _Item) -> None:
-        """One tuple, in JSON or MessagePack."""
-        _, component, stream, task, ids, rows = item
-        framing, call = host.framing, host.call
-        for id, values in zip(ids, rows):
-            host.tuple = tup = Tuple(id, component, stream, task, values)
-            try:
-                self.process(tup)
-            except Exception:
-                self._failed(host, tup)
-                continue
-            anchor = framing.anchor(id)
-            with host.lock:
-                if call:
-                    host._close_call()
-                host.parts.append(framing.ack(anchor))
-                if len(host.parts) >= _BATCH:
-                    host.flush()
 
     @staticmethod
     def _failed(host: _Host, tup: Tuple) -> None:
