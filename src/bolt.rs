@@ -8,7 +8,7 @@ use crossbeam_queue::ArrayQueue;
 use smallvec::SmallVec;
 
 use crate::clock::Time;
-use crate::component::{ComponentError, Declarer, Result, TaskContext, Waker};
+use crate::component::{ChooseTasks, ComponentError, Declarer, Result, TaskContext, Waker};
 use crate::id::TaskId;
 use crate::tuple::staging::{Staging, Target};
 use crate::tuple::{Anchor, Anchors, IntoValues, Tuple, TupleRef, Value};
@@ -235,12 +235,6 @@ pub struct Collector {
     /// What the present call said by [`hold`](Self::hold), until the executor takes it.
     pub(crate) hold: Option<bool>,
     anchors: AnchorList,
-}
-
-/// Chooses the tasks of an emission at once; implemented by the executor's router.
-pub(crate) trait ChooseTasks: Send + std::fmt::Debug {
-    /// Appends the tasks that the groupings of the stream at `position` choose for the values.
-    fn choose(&mut self, position: usize, values: &[Value], tasks: &mut Vec<TaskId>);
 }
 
 impl Collector {

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -16,7 +17,7 @@ use crate::conf::TopologyConf;
 use crate::id::{ComponentId, ExecutorId, StreamId, TaskId};
 use crate::metrics::{LatencyMetric, Metric, Metrics};
 use crate::queue::{Ready, Unparker};
-use crate::tuple::Fields;
+use crate::tuple::{Fields, Value};
 
 /// Any error of an author's own code; `?` makes it from every error type and `.into()` from text.
 pub type ComponentError = Box<dyn std::error::Error + Send + Sync>;
@@ -104,6 +105,35 @@ pub(crate) struct ContextParts {
     pub streams: Arc<[StreamId]>,
     pub waker: Waker,
     pub metrics: Metrics,
+    pub joints: Arc<Joints>,
+    pub folders: Option<Arc<Folders>>,
+}
+
+/// How a component is joined to others, as its child processes are told.
+#[derive(Debug, Default)]
+pub(crate) struct Joints {
+    pub outputs: Vec<DeclaredStream>,
+    /// Who takes which of its streams.
+    pub takers: Vec<(StreamId, ComponentId, GroupingForm)>,
+    /// What it takes, and of which fields that is.
+    pub sources: Vec<(ComponentId, StreamId, GroupingForm, Fields)>,
+}
+
+/// A grouping by its name in Storm's Thrift types, in capitals.
+#[derive(Debug, Clone)]
+pub(crate) struct GroupingForm {
+    pub kind: &'static str,
+    /// Those of `FIELDS`.
+    pub fields: Option<Fields>,
+}
+
+/// Folders of a worker that components may use.
+#[derive(Debug)]
+pub(crate) struct Folders {
+    /// The resources of the topology's archive, if it has any.
+    pub resources: PathBuf,
+    /// Of files named by the processes that belong to the worker.
+    pub pids: PathBuf,
 }
 
 impl TaskContext {
@@ -174,6 +204,25 @@ impl TaskContext {
         self.0.waker.clone()
     }
 
+    /// The folder of the resources that were submitted with the topology; none where there was no
+    /// submit, as in a local cluster.
+    pub fn resources(&self) -> Option<&Path> {
+        self.0.folders.as_ref().map(|folders| &*folders.resources)
+    }
+
+    pub(crate) fn folders(&self) -> Option<&Folders> {
+        self.0.folders.as_deref()
+    }
+
+    pub(crate) fn joints(&self) -> &Joints {
+        &self.0.joints
+    }
+
+    /// All tasks of the topology by component, those of system components among them.
+    pub(crate) fn component_to_tasks(&self) -> &BTreeMap<ComponentId, Vec<TaskId>> {
+        &self.0.component_to_tasks
+    }
+
     /// Has the task's executor call the component each time this descriptor has something to read,
     /// or has come to its end, until it is closed: [`Bolt::woken`](crate::bolt::Bolt::woken), or the
     /// spout's `next_tuple`. A call may also come for no reason.
@@ -212,6 +261,12 @@ impl fmt::Debug for TaskContext {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{}:{} of {}", self.component(), self.task(), self.topology())
     }
+}
+
+/// Chooses the tasks of an emission at once; implemented by the executor's router.
+pub(crate) trait ChooseTasks: Send + std::fmt::Debug {
+    /// Appends the tasks that the groupings of the stream at `position` choose for the values.
+    fn choose(&mut self, position: usize, values: &[Value], tasks: &mut Vec<TaskId>);
 }
 
 /// A descriptor cannot be watched.

@@ -31,6 +31,7 @@
 //! | 5 | `grouping`, `window`, `scheduler`, `cluster`, `blobstore`, `system_topology` | a grouping compiled against its target tasks; windows and watermarks, pure, and the windowed bolt; (topologies, slots, old) → new assignments, pure; the shared state and every path in it; Nimbus' blobs (feature `daemons`); a topology with its system components, checked and numbered, pure |
 //! | 5 | `messaging` | what workers say to each other: frames, handshake, connections |
 //! | 5 | `multilang` | what a host and the child process of a component say to each other, in three framings; no I/O |
+//! | 6 | `shell` | spouts and bolts in other languages, each a child process |
 //! | 6 | `transfer` | tuples and acks to executors of this and of other threads |
 //! | 7 | `executor` | the duty cycle of spouts, bolts and ackers, and their placement on threads |
 //! | 8 | `local` | `LocalCluster` with a real or a simulated clock, and `complete_topology` |
@@ -72,6 +73,7 @@ pub mod process;
 pub mod scheduler;
 #[cfg(feature = "daemons")]
 pub mod server;
+pub mod shell;
 pub mod signals;
 pub mod spout;
 pub mod stats;

@@ -174,7 +174,7 @@ impl Worker {
     ) -> std::io::Result<Self> {
         let map = worker_map(topology, own, addresses, worker_of);
         let topology_id = "measured-1".to_owned();
-        let part = Part { topology_id, map, listener, secret: b"secret".to_vec() };
+        let part = Part { topology_id, map, listener, secret: b"secret".to_vec(), folders: None };
         RunningTopology::start_part("measured", topology, part).map(Self)
     }
 

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::clock::Time;
-use crate::component::{ComponentError, Declarer, Result, TaskContext};
+use crate::component::{ChooseTasks, ComponentError, Declarer, Result, TaskContext};
 use crate::id::TaskId;
 use crate::tuple::staging::{Staging, Target};
 use crate::tuple::{Anchor, IntoValues, MessageId};
@@ -74,6 +74,17 @@ pub trait Spout: Send {
     /// Reported, then as [`Next::Idle`]; what this call emitted is kept.
     fn next_tuple(&mut self, out: &mut SpoutCollector) -> Result<Next>;
 
+    /// Called when the component's waker was used, or what it has watched has changed, while
+    /// [`next_tuple`](Self::next_tuple) may not be called: the topology is deactivated, or as many
+    /// tuples are pending as may be. For a spout that has to listen nevertheless.
+    ///
+    /// # Errors
+    /// Reported.
+    fn woken(&mut self, out: &mut SpoutCollector) -> Result {
+        let _ = out;
+        Ok(())
+    }
+
     /// The whole tree of the message was processed.
     ///
     /// # Errors
@@ -109,6 +120,9 @@ pub struct SpoutCollector {
     pub(crate) staging: Staging,
     pub(crate) reports: Vec<ComponentError>,
     pub(crate) now: Time,
+    pub(crate) chooser: Option<Box<dyn ChooseTasks>>,
+    /// Tuples that the present call may emit with an id before the task has used its credit up.
+    pub(crate) credit: usize,
     /// [`NEW_ROOT`], or nothing where no trees are kept.
     root: &'static [Anchor],
 }
@@ -119,7 +133,7 @@ const NEW_ROOT: &[Anchor] = &[Anchor { root: 0, edge: 0 }];
 impl SpoutCollector {
     pub(crate) fn new(staging: Staging, tracked: bool) -> Self {
         let root = if tracked { NEW_ROOT } else { &[] };
-        Self { staging, reports: Vec::new(), now: Time::ZERO, root }
+        Self { staging, reports: Vec::new(), now: Time::ZERO, chooser: None, credit: 0, root }
     }
 
     /// Emits on the default stream and wants to hear nothing more of it.
@@ -157,17 +171,45 @@ impl SpoutCollector {
         self.emit_at(stream, Target::Direct(task), values, id);
     }
 
+    /// Emits on a named stream, with a message id or without, and answers the tasks that get the
+    /// tuple.
+    ///
+    /// # Cost
+    /// The groupings choose at once and for this call alone; a partial-key grouping balances such
+    /// emissions apart from others.
+    pub fn emit_for_tasks(
+        &mut self,
+        stream: &str,
+        values: impl IntoValues,
+        id: Option<impl Into<MessageId>>,
+    ) -> Vec<TaskId> {
+        let start = self.staging.block.values.len();
+        if !self.emit_at(stream, Target::Listed, values, id) {
+            return Vec::new();
+        }
+        let mut tasks = Vec::new();
+        let position = self.staging.position(stream).expect("the emission was staged");
+        if let Some(chooser) = &mut self.chooser {
+            chooser.choose(position, &self.staging.block.values[start..], &mut tasks);
+        }
+        self.staging.listed.push(TaskId(tasks.len() as u16));
+        self.staging.listed.extend(&tasks);
+        tasks
+    }
+
     fn emit_at(
         &mut self,
         stream: &str,
         target: Target,
         values: impl IntoValues,
         id: Option<impl Into<MessageId>>,
-    ) {
+    ) -> bool {
         let anchors = if id.is_some() { self.root } else { &[] };
-        if self.staging.emit_to(stream, target, anchors, values) {
+        let is_staged = self.staging.emit_to(stream, target, anchors, values);
+        if is_staged {
             self.staging.message_ids.extend(id.map(Into::into));
         }
+        is_staged
     }
 
     /// Reports an error of this component; the spout lives on.

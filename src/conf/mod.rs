@@ -37,7 +37,7 @@ pub(crate) use nimbus_client::conf::nearest;
 use nimbus_client::conf::{Key, Reader, Scope, known_key};
 
 pub use nimbus_client::conf::{ConfError, ConfErrors, ConfWarning, keys};
-pub use topology::{ComponentThread, TopologyConf, WindowConf};
+pub use topology::{ComponentThread, ShellConf, TopologyConf, WindowConf};
 pub use wait::{Wait, WaitProfile};
 
 /// Key of the secret by which the workers of a topology know each other: in Storm what a client

@@ -52,6 +52,20 @@ pub struct WindowConf {
     pub late_tuple_stream: Option<String>,
 }
 
+/// What a shell component reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShellConf {
+    /// How the conversation with the child is framed, as `multilang::Serializer` knows it.
+    pub serializer: String,
+    /// Tuples that may wait for room in the pipe to a bolt's child; at least 1.
+    pub max_pending_tuples: u32,
+    /// Time for which a child may give no sign of life; never zero, `None` is what a supervisor
+    /// grants its workers.
+    pub subprocess_timeout: Option<Duration>,
+    /// Most bytes of one message.
+    pub max_message_bytes: u32,
+}
+
 /// A topology's conf, or what it is for one component, with Storm's defaults beneath it.
 ///
 /// The fields are what the runtime reads; everything that was set, known or not, stays readable by
@@ -113,6 +127,8 @@ pub struct TopologyConf {
     pub error_throttle_interval: Duration,
     /// Error reports of a component per interval; at least 1.
     pub max_error_report_per_interval: u32,
+    /// What a shell component reads.
+    pub shell: ShellConf,
     /// What a windowed bolt reads.
     pub window: WindowConf,
     warnings: Vec<ConfWarning>,
@@ -222,6 +238,7 @@ impl TopologyConf {
             disable_loadaware_messaging: reader.flag(&keys::DISABLE_LOADAWARE),
             error_throttle_interval: reader.span(&keys::ERROR_THROTTLE_INTERVAL),
             max_error_report_per_interval: reader.count(&keys::MAX_ERROR_REPORT),
+            shell: ShellConf::read(reader),
             window: WindowConf::read(reader),
             warnings: Vec::new(),
             set: Map::new(),
@@ -232,6 +249,19 @@ impl TopologyConf {
 impl Default for TopologyConf {
     fn default() -> Self {
         Self::from_map(Map::new()).expect("the defaults are what the keys accept")
+    }
+}
+
+impl ShellConf {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        Self {
+            serializer: reader.text(&keys::MULTILANG_SERIALIZER),
+            max_pending_tuples: reader.count(&keys::SHELLBOLT_MAX_PENDING),
+            subprocess_timeout: reader
+                .span_if_set(&keys::SUBPROCESS_TIMEOUT)
+                .filter(|timeout| !timeout.is_zero()),
+            max_message_bytes: reader.count(&keys::MULTILANG_MAX_BYTES),
+        }
     }
 }
 

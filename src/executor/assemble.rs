@@ -18,7 +18,9 @@ use super::{AckerExecutor, BoltExecutor, Core, Executor, SpoutExecutor, bolt};
 use crate::acker::AckLedger;
 use crate::bolt::Collector;
 use crate::clock::{Clock, Time};
-use crate::component::{ContextParts, DeclaredStream, ErrorLog, TaskContext, ThreadSignal, Waker};
+use crate::component::{
+    ContextParts, DeclaredStream, ErrorLog, Folders, Joints, TaskContext, ThreadSignal, Waker,
+};
 use crate::counter::ExecutorCounts;
 use crate::grouping::Grouper;
 use crate::id::{ComponentId, ExecutorId, RootId, StreamId, TaskId};
@@ -52,6 +54,8 @@ pub(crate) struct Options {
     pub tap: Option<Box<dyn Fn() -> Tap>>,
     /// None if this worker runs the whole topology.
     pub workers: Option<Workers>,
+    /// None where there is no worker process.
+    pub folders: Option<Arc<Folders>>,
 }
 
 /// The workers that share a topology, as one of them sees it.
@@ -137,6 +141,7 @@ pub(crate) fn assemble(topology: &Topology, mut options: Options) -> io::Result<
         clock: options.clock.clone(),
         seed: options.seed,
         tap: options.tap.take(),
+        folders: options.folders.take(),
         observed: Vec::new(),
         counts: Vec::new(),
         outbound: Vec::new(),
@@ -223,6 +228,7 @@ struct Maker<'a> {
     clock: Clock,
     seed: u64,
     tap: Option<Box<dyn Fn() -> Tap>>,
+    folders: Option<Arc<Folders>>,
     observed: Vec<ObservedExecutor>,
     /// By position among the planned executors.
     counts: Vec<Arc<ExecutorCounts>>,
@@ -290,7 +296,8 @@ impl Maker<'_> {
         match &component.role {
             Role::Spout(make) => {
                 let limits = self.limits(component);
-                let collector = SpoutCollector::new(staging, limits.tracked);
+                let mut collector = SpoutCollector::new(staging, limits.tracked);
+                collector.chooser = Some(Box::new(Chooser(self.chooser_routes(component))));
                 let acker = self.acker_counts(one.trees);
                 let spout =
                     SpoutExecutor::new(core, make.clone(), collector, router, limits, acker);
@@ -458,6 +465,7 @@ impl Maker<'_> {
         let sources: Arc<[(ComponentId, StreamId)]> = sources.into_iter().collect();
         let outputs = one.component.outputs.iter();
         let streams: Arc<[StreamId]> = outputs.map(|output| output.stream.clone()).collect();
+        let joints = Arc::new(self.joints(one.component));
         let context = |task: TaskId| {
             TaskContext::new(ContextParts {
                 topology: self.name.clone(),
@@ -472,9 +480,29 @@ impl Maker<'_> {
                 streams: streams.clone(),
                 waker: waker.clone(),
                 metrics: self.metrics.clone(),
+                joints: joints.clone(),
+                folders: self.folders.clone(),
             })
         };
         one.id.tasks().map(context).collect()
+    }
+
+    /// How a component is joined to others.
+    fn joints(&self, component: &Component) -> Joints {
+        let mut joints = Joints { outputs: component.outputs.clone(), ..Joints::default() };
+        for taker in self.topology.components().values() {
+            for input in taker.inputs.iter().filter(|input| input.from == component.id) {
+                let form = input.grouping.form();
+                joints.takers.push((input.stream.clone(), taker.id.clone(), form));
+            }
+        }
+        for Input { from, stream, grouping } in &component.inputs {
+            let index = self.topology.stream_index(from.as_str(), stream.as_str());
+            let schema = &self.topology.schema()[usize::from(index.expect("validation found it"))];
+            let source = (from.clone(), stream.clone(), grouping.form(), schema.fields.clone());
+            joints.sources.push(source);
+        }
+        joints
     }
 
     /// The streams that a component takes, ticks last, and their positions by schema index.

@@ -66,6 +66,8 @@ struct Task {
     finished: bool,
     /// Whether the live instance was told of the topology's state.
     told_active: bool,
+    /// Whether its waker was used since it was called last.
+    woken: bool,
     /// Answers that came while there was no instance to be told; its successor is.
     unheard: Vec<Answer>,
 }
@@ -112,6 +114,7 @@ impl SpoutExecutor {
             idle_until: Time::ZERO,
             finished: false,
             told_active: false,
+            woken: false,
             unheard: Vec::new(),
         };
         let tasks = core.id.tasks().map(task).collect();
@@ -434,10 +437,14 @@ impl SpoutExecutor {
             }
             if woken {
                 self.tasks[index].ask_again(&self.core.counts);
+                self.tasks[index].woken = true;
             }
-            if routed == Routed::All && self.may_call(index) && now >= self.tasks[index].idle_until
-            {
+            let may_call = self.may_call(index);
+            if routed == Routed::All && may_call && now >= self.tasks[index].idle_until {
                 self.call_next(index, now);
+                routed = self.route(transfer, now);
+            } else if routed == Routed::All && !may_call && self.tasks[index].woken {
+                self.call_woken(index, now);
                 routed = self.route(transfer, now);
             }
             rest = earlier(rest, self.rest_of(index, now));
@@ -468,8 +475,11 @@ impl SpoutExecutor {
         self.stage_for(index);
         let credit = self.limits.max_pending - self.pending[index].len();
         let quota = credit.min(BLOCK_TUPLES);
-        let Some(spout) = self.tasks[index].spout.alive() else { return };
+        let task = &mut self.tasks[index];
+        let Some(spout) = task.spout.alive() else { return };
+        task.woken = false;
         let out = &mut self.collector;
+        out.credit = credit;
         let answered = guarded(|| {
             loop {
                 let before = out.staging.len();
@@ -494,6 +504,26 @@ impl SpoutExecutor {
                 self.tasks[index].idle_until = now + self.limits.poll;
                 self.tasks[index].finished = false;
                 self.core.report(index, now, error_chain(&*error));
+                self.after_call(index, now);
+            }
+            Err(panic) => self.replace(index, now, panic),
+        }
+    }
+
+    /// Calls a spout that was woken and may not be asked for tuples.
+    #[cold]
+    fn call_woken(&mut self, index: usize, now: Time) {
+        self.stage_for(index);
+        self.collector.credit = 0;
+        let task = &mut self.tasks[index];
+        let Some(spout) = task.spout.alive() else { return };
+        task.woken = false;
+        let out = &mut self.collector;
+        match guarded(|| spout.woken(out)) {
+            Ok(answered) => {
+                if let Err(error) = answered {
+                    self.core.report(index, now, error_chain(&*error));
+                }
                 self.after_call(index, now);
             }
             Err(panic) => self.replace(index, now, panic),

@@ -115,6 +115,7 @@ impl LocalCluster {
             seed,
             tap,
             workers: None,
+            folders: None,
         };
         let started = RunningTopology::start(topology, options)
             .map_err(|source| SubmitError::Thread { name: name.to_owned(), source })?;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use super::random_seed;
 use super::running::{RunningTopology, start_threads};
 use crate::clock::Clock;
+use crate::component::Folders;
 use crate::executor::assemble::{Options, Workers, assemble};
 use crate::executor::exchange::{ExchangeControl, ExchangeCounts, WorkerMap};
 use crate::messaging::connector::Connector;
@@ -27,6 +28,8 @@ pub(crate) struct Part {
     pub listener: TcpListener,
     /// What only the topology's workers know.
     pub secret: Vec<u8>,
+    /// What the worker's components may use.
+    pub folders: Option<Folders>,
 }
 
 /// The way to other workers of a running part.
@@ -44,7 +47,7 @@ impl RunningTopology {
     pub(crate) fn start_part(name: &str, topology: &Topology, part: Part) -> io::Result<Self> {
         let clock = Clock::system();
         let seed = random_seed();
-        let Part { topology_id, map, listener, secret } = part;
+        let Part { topology_id, map, listener, secret, folders } = part;
         let mut connector = Connector::new()?;
         let worker = map.own.clone();
         let options = Options {
@@ -55,6 +58,7 @@ impl RunningTopology {
             seed,
             tap: None,
             workers: Some(Workers { map, connector: connector.remote() }),
+            folders: folders.map(Arc::new),
         };
         let mut assembly = assemble(topology, options)?;
         let exchange = assembly.exchange.take().expect("a part has an exchange");

@@ -85,6 +85,15 @@ pub(crate) enum Maker {
     Spout(SpoutFactory),
     Bolt(BoltFactory),
     Named(Named),
+    /// As the maker says here, and by name elsewhere.
+    Portable(Box<Maker>, Named),
+}
+
+impl AnyComponent {
+    /// The same component, which another process makes by its registered name.
+    pub(crate) fn with_name(self, named: Named) -> Self {
+        Self(Maker::Portable(Box::new(self.0), named))
+    }
 }
 
 /// What `BoltDeclarer::custom` takes: a closure that makes a [`CustomGrouping`], or a [`Named`] one.

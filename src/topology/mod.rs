@@ -26,15 +26,16 @@ pub use error::{TopologyError, TopologyErrors, Warning};
 pub(crate) use factory::BoltInstance;
 pub use factory::{
     AnyComponent, AnyGrouping, FromArgs, GroupingFromArgs, IntoBolt, IntoGrouping, IntoSpout,
-    Named, Register,
+    Named, OfBolt, OfSpout, Register,
 };
 pub(crate) use factory::{BoltFactory, SpoutFactory};
 pub(crate) use tasks::{TaskPlan, executor_ranges};
+pub(crate) use thrift::{SHELL_BOLT, SHELL_SPOUT};
 pub(crate) use validate::is_feedback;
 
 use serde_json::Value as Json;
 
-use crate::component::DeclaredStream;
+use crate::component::{DeclaredStream, GroupingForm};
 use crate::conf::TopologyConf;
 use crate::id::{ComponentId, StreamId};
 use crate::tuple::codec::ObjectReaders;
@@ -135,6 +136,24 @@ pub trait CustomGrouping: Send {
     /// Appends the indices of the chosen tasks, each below the number of targets; others are
     /// passed over.
     fn choose(&mut self, values: &[Value], chosen: &mut Vec<usize>);
+}
+
+impl Grouping {
+    /// The grouping as Storm's own components are told of it.
+    pub(crate) fn form(&self) -> GroupingForm {
+        let (kind, fields) = match self {
+            Self::Shuffle => ("SHUFFLE", None),
+            Self::Fields(fields) => ("FIELDS", Some(fields.clone())),
+            // Grouping by no field at all, as in Storm.
+            Self::Global => ("FIELDS", Some(Fields::none())),
+            Self::All => ("ALL", None),
+            Self::None => ("NONE", None),
+            Self::Direct => ("DIRECT", None),
+            Self::LocalOrShuffle => ("LOCAL_OR_SHUFFLE", None),
+            Self::PartialKey(_) | Self::Custom(_) => ("CUSTOM_OBJECT", None),
+        };
+        GroupingForm { kind, fields }
+    }
 }
 
 impl fmt::Debug for Grouping {

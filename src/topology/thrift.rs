@@ -14,9 +14,9 @@ use std::collections::BTreeMap;
 
 use nimbus_client::thrift::{
     Bolt, ComponentCommon, ComponentObject, GlobalStreamId, Grouping as Wire, JavaObject,
-    JavaObjectArg, NullStruct, SpoutSpec, StormTopology, StreamInfo,
+    JavaObjectArg, NullStruct, ShellComponent, SpoutSpec, StormTopology, StreamInfo,
 };
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 
 use super::factory::AnyGrouping;
 use super::{
@@ -30,6 +30,11 @@ use crate::tuple::Fields;
 
 /// Storm's name of partial-key grouping.
 pub(crate) const PARTIAL_KEY: &str = "org.apache.storm.grouping.PartialKeyGrouping";
+
+/// Registered name of a bolt that a child process runs; its arguments are what describes it.
+pub(crate) const SHELL_BOLT: &str = "$shell-bolt";
+/// Registered name of a spout that a child process runs.
+pub(crate) const SHELL_SPOUT: &str = "$shell-spout";
 
 /// What keeps a topology in the process that built it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -133,7 +138,7 @@ impl Topology {
                 problems.push(Unportable::Component { component: component.id.clone() });
                 continue;
             };
-            let object = ComponentObject::JavaObject(java_object(named));
+            let object = component_object(named);
             let common = self.common(component, &mut problems);
             let id = component.id.as_str().to_owned();
             match component.role {
@@ -173,14 +178,14 @@ impl Topology {
             builder.conf(key, value.clone());
         }
         for (id, spout) in &submitted.spouts {
-            let named = named(id, &spout.spout_object)?;
+            let named = named(id, SHELL_SPOUT, &spout.spout_object, &spout.common)?;
             let draft = builder.spout(id.as_str(), named).parallelism(executors(&spout.common));
             own_conf(id, &spout.common)?
                 .into_iter()
                 .fold(draft, |draft, (key, value)| draft.conf(&key, value));
         }
         for (id, bolt) in &submitted.bolts {
-            let named = named(id, &bolt.bolt_object)?;
+            let named = named(id, SHELL_BOLT, &bolt.bolt_object, &bolt.common)?;
             let draft = builder.bolt(id.as_str(), named).parallelism(executors(&bolt.common));
             let mut draft = own_conf(id, &bolt.common)?
                 .into_iter()
@@ -224,6 +229,22 @@ impl Topology {
         }
         let conf = (!conf.is_empty()).then(|| Json::Object(conf).to_string());
         ComponentCommon::new(inputs, streams(&component.outputs), component.executors as i32, conf)
+    }
+}
+
+/// A component as it travels: by its command if two words say all of it, as Storm has it, else by its
+/// registered name.
+fn component_object(named: &Named) -> ComponentObject {
+    let is_shell = [SHELL_BOLT, SHELL_SPOUT].contains(&named.name.as_str());
+    let says_more = |key: &str| named.args.get(key).is_some();
+    let word = |position: usize| named.args["argv"][position].as_str().map(str::to_owned);
+    match (word(0), word(1), word(2)) {
+        (Some(command), Some(script), None)
+            if is_shell && !says_more("env") && !says_more("directory") =>
+        {
+            ComponentObject::Shell(ShellComponent::new(command, script))
+        }
+        _ => ComponentObject::JavaObject(java_object(named)),
     }
 }
 
@@ -300,11 +321,20 @@ fn text(arg: &JavaObjectArg) -> Option<&str> {
 }
 
 /// The registered name and arguments that a component is made of.
-fn named(component: &str, object: &ComponentObject) -> Result<Named, ThriftTopologyError> {
+fn named(
+    component: &str,
+    shell: &str,
+    object: &ComponentObject,
+    common: &ComponentCommon,
+) -> Result<Named, ThriftTopologyError> {
     let (kind, hint) = match object {
         ComponentObject::JavaObject(object) => return registered(component, object),
-        ComponentObject::Shell(_) => {
-            ("a shell component", "multilang children are not run by this engine yet")
+        ComponentObject::Shell(ShellComponent { execution_command, script }) => {
+            let words = [execution_command, script].into_iter().flatten();
+            let argv: Vec<&String> = words.filter(|word| !word.is_empty()).collect();
+            let output = |(stream, info): (&String, &StreamInfo)| json!({ "stream": stream, "fields": info.output_fields, "direct": info.direct });
+            let outputs: Vec<Json> = common.streams.iter().map(output).collect();
+            return Ok(Named::new(shell).args(json!({ "argv": argv, "outputs": outputs })));
         }
         ComponentObject::SerializedJava(_) => (
             "serialized Java code",

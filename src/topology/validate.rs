@@ -111,7 +111,7 @@ impl Check {
             id: id.clone(),
             role,
             named: match &draft.maker.0 {
-                Maker::Named(named) => Some(named.clone()),
+                Maker::Named(named) | Maker::Portable(_, named) => Some(named.clone()),
                 Maker::Spout(_) | Maker::Bolt(_) => None,
             },
             outputs: declarer.streams,
@@ -182,6 +182,7 @@ impl Check {
         let (role, found) = match maker {
             Maker::Spout(factory) => (Role::Spout(factory), "spout"),
             Maker::Bolt(factory) => (Role::Bolt(factory), "bolt"),
+            Maker::Portable(maker, _) => return self.resolved(draft, name, *maker),
             Maker::Named(_) => unreachable!("a register holds constructors"),
         };
         let wanted = if draft.spout { "spout" } else { "bolt" };

@@ -107,6 +107,14 @@ impl IntoValues for Vec<Value> {
     }
 }
 
+impl IntoValues for std::vec::Drain<'_, Value> {
+    fn append_to(self, values: &mut Vec<Value>) -> usize {
+        let count = self.len();
+        values.extend(self);
+        count
+    }
+}
+
 impl IntoValues for &[Value] {
     fn append_to(self, values: &mut Vec<Value>) -> usize {
         values.extend_from_slice(self);

@@ -7,6 +7,7 @@ use nimbus_client::thrift;
 
 use super::{WorkerArgs, WorkerError};
 use crate::assignment::{Assignment, AssignmentError, WorkerSlot};
+use crate::component::Folders;
 use crate::executor::exchange::WorkerMap;
 use crate::id::ExecutorId;
 use crate::local::RunningTopology;
@@ -56,9 +57,16 @@ pub(super) fn start(
         map: map(share),
         listener,
         secret: secret.as_bytes().to_vec(),
+        folders: Some(folders(args)),
     };
     RunningTopology::start_part(args.topology.name().as_str(), topology, part)
         .map_err(WorkerError::Thread)
+}
+
+/// What the components of this worker may use.
+fn folders(args: &WorkerArgs) -> Folders {
+    let topology = args.local_dir.join("supervisor/stormdist").join(args.topology.to_string());
+    Folders { resources: topology.join("resources"), pids: args.folder().join("pids") }
 }
 
 /// Tells the executors where those of other workers are now.

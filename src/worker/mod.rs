@@ -49,6 +49,7 @@ use crate::assignment::WorkerSlot;
 use crate::executor::events::{EventSink, Sampling};
 use crate::local::RunningTopology;
 use crate::logs::{self, Bounds, Levels, RotatingFile};
+use crate::shell;
 use crate::signals;
 use crate::topology::{Register, Topology};
 use code::Code;
@@ -131,7 +132,9 @@ fn run_logged(
     let (tell, events) = sync_channel(EVENTS);
     spawn("signals", end_by_signal(tell.clone())?)?;
     let code = Code::read(args)?;
-    let topology = Topology::from_thrift(&code.topology, &code.conf, register)?;
+    let mut register = register.clone();
+    shell::register(&mut register);
+    let topology = Topology::from_thrift(&code.topology, &code.conf, &register)?;
     spawn("orders", orders::follow(args.clone(), tell))?;
     let secret = &code.secret;
     let mut worker = Worker {

@@ -75,10 +75,16 @@ keys! {
         "Upper limit of a component's parallelism, for running a large topology in a small place.";
     MESSAGE_TIMEOUT = "topology.message.timeout.secs", POSITIVE_SECS, Fallback::Whole(30), Topology, Storm,
         "Time within which a message must be acked; then it fails.";
+    MULTILANG_MAX_BYTES = "topology.multilang.message.max.bytes", POSITIVE, Fallback::Whole(16 << 20), Component, Ours,
+        "Bytes of one message between a shell component and its child; a longer one is a fault.";
+    MULTILANG_SERIALIZER = "topology.multilang.serializer", Kind::Text, Fallback::Text("org.apache.storm.multilang.JsonSerializer"), Component, Storm,
+        "Framing of a shell component's conversation with its child: json or Storm's class, msgpack or binary where the child knows it, or a class ending in MessagePackSerializer for children that speak nothing else.";
     NAME = "topology.name", Kind::Text, Fallback::Unset, Topology, Storm,
         "The topology's name, given when it is submitted.";
     PRODUCER_BATCH = "topology.producer.batch.size", POSITIVE, Fallback::Unset, Topology, Storm,
         "Most tuples that travel to another thread in one batch, at most half the receive buffer. Unset: the runtime chooses (Storm: 1).";
+    SHELLBOLT_MAX_PENDING = "topology.shellbolt.max.pending", POSITIVE, Fallback::Whole(100), Component, Storm,
+        "Tuples that may wait for room in the pipe of a shell bolt's child; then the bolt takes no more.";
     SPOUT_PARK = "topology.spout.wait.park.microsec", PARK, Fallback::Whole(100), Topology, Storm,
         "How long WaitStrategyPark parks when a spout has nothing to emit; 0 spins.";
     SPOUT_LEVEL1 = "topology.spout.wait.progressive.level1.count", COUNT, Fallback::Whole(0), Topology, Storm,
@@ -91,6 +97,8 @@ keys! {
         "How a spout waits when it has nothing to emit.";
     STATS_SAMPLE_RATE = "topology.stats.sample.rate", Kind::Ratio, Fallback::Real(0.05), Topology, Storm,
         "Accepted for Storm's sake and without effect: our counters are exact.";
+    SUBPROCESS_TIMEOUT = "topology.subprocess.timeout.secs", FRACTIONAL_SECS, Fallback::Unset, Component, Storm,
+        "Time for which the child of a shell component may give no sign of life. Unset or 0: supervisor.worker.timeout.secs, else 30. Storm takes whole seconds only.";
     TASKS = "topology.tasks", POSITIVE, Fallback::Unset, Component, Storm,
         "Tasks of a component, fixed for the topology's life. Unset: as many as executors.";
     TESTING_ALWAYS_TRY_SERIALIZE = "topology.testing.always.try.serialize", Kind::Flag, Fallback::Flag(false), Topology, Storm,
