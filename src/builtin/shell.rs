@@ -5,63 +5,38 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{FLUX_SHELL_BOLT, FLUX_SHELL_SPOUT};
-use crate::bolt::{Bolt, BoltHandle, Collector};
-use crate::component::{Declarer, Result, TaskContext};
-use crate::spout::{Next, Spout, SpoutCollector};
+use crate::shell::{ShellBolt, ShellSpout};
 use crate::topology::Register;
-use crate::tuple::Tuple;
 
 pub(super) fn add_to(register: &mut Register) {
-    register.add(FLUX_SHELL_SPOUT, |args: ShellArgs| NotYet::<true>(args));
-    register.add(FLUX_SHELL_BOLT, |args: ShellArgs| NotYet::<false>(args));
+    register.add(FLUX_SHELL_SPOUT, |args: ShellArgs| spout(&args));
+    register.add(FLUX_SHELL_BOLT, |args: ShellArgs| bolt(&args));
 }
 
-/// Why nothing runs.
-const NOT_YET: &str =
-    "this build does not run shell components yet: run the topology on Apache Storm";
-
-/// Declares what a shell component would, and refuses to run.
-struct NotYet<const SPOUT: bool>(ShellArgs);
-
-impl ShellArgs {
-    fn declare(&self, declare: &mut Declarer) {
-        for (name, ShellStream { fields, direct }) in &self.streams {
-            let fields: crate::tuple::Fields = fields.iter().map(String::as_str).collect();
-            match direct {
-                true => declare.direct(name.as_str(), fields),
-                false => declare.output_to(name.as_str(), fields),
-            };
+macro_rules! made {
+    ($make:ident, $type:ident) => {
+        fn $make(args: &ShellArgs) -> $type {
+            let mut made = $type::new(args.command.iter().cloned());
+            for (name, ShellStream { fields, direct }) in &args.streams {
+                made = match direct {
+                    true => made.direct_stream(name, fields.iter().cloned()),
+                    false => made.output_stream(name, fields.iter().cloned()),
+                };
+            }
+            for (name, value) in &args.env {
+                made = made.env(name, value);
+            }
+            match std::env::current_dir() {
+                // Of the worker, in which this is made.
+                Ok(folder) if !args.change_directory => made.directory(folder),
+                _ => made,
+            }
         }
-    }
+    };
 }
 
-impl Spout for NotYet<true> {
-    fn declare(&self, declare: &mut Declarer) {
-        self.0.declare(declare);
-    }
-
-    fn open(&mut self, _context: &TaskContext) -> Result {
-        Err(NOT_YET.into())
-    }
-
-    fn next_tuple(&mut self, _out: &mut SpoutCollector) -> Result<Next> {
-        Ok(Next::Idle)
-    }
-}
-
-impl Bolt for NotYet<false> {
-    fn declare(&self, declare: &mut Declarer) {
-        self.0.declare(declare);
-    }
-
-    fn prepare(&mut self, _context: &TaskContext, _handle: BoltHandle) -> Result {
-        Err(NOT_YET.into())
-    }
-
-    fn execute(&mut self, _tuple: Tuple, _out: &mut Collector) -> Result {
-        Ok(())
-    }
-}
+made!(spout, ShellSpout);
+made!(bolt, ShellBolt);
 
 /// What a shell component is made of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -49,9 +49,10 @@ const MOST_STAGED: usize = 2 * BLOCK_TUPLES;
 ///
 /// A child that ends, babbles or falls silent is started again after a pause, its tuples fail at
 /// once, and the cause is reported; everything else of the worker goes on.
-#[derive(Clone)]
 pub struct ShellBolt {
     pub(super) spec: Arc<Spec>,
+    /// From `prepare` on.
+    pub(super) task: Option<Box<Task>>,
 }
 
 /// A task of a shell bolt.
@@ -278,6 +279,31 @@ impl Bolt for Task {
     fn cleanup(&mut self) {
         if let Some(host) = &mut self.host {
             host.close();
+        }
+    }
+}
+
+impl Bolt for ShellBolt {
+    fn declare(&self, declare: &mut Declarer) {
+        self.spec.declare(declare);
+    }
+
+    fn prepare(&mut self, context: &TaskContext, handle: BoltHandle) -> Result {
+        let task = self.task.get_or_insert_with(|| Box::new(Task::new(self.spec.clone())));
+        task.prepare(context, handle)
+    }
+
+    fn execute(&mut self, tuple: Tuple, out: &mut Collector) -> Result {
+        self.task.as_mut().expect("it was prepared").execute(tuple, out)
+    }
+
+    fn woken(&mut self, out: &mut Collector) -> Result {
+        self.task.as_mut().map_or(Ok(()), |task| task.woken(out))
+    }
+
+    fn cleanup(&mut self) {
+        if let Some(task) = &mut self.task {
+            task.cleanup();
         }
     }
 }

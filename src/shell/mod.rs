@@ -56,7 +56,7 @@ macro_rules! described {
             /// arguments.
             pub fn new<W: Into<String>>(argv: impl IntoIterator<Item = W>) -> Self {
                 let argv = argv.into_iter().map(Into::into).collect();
-                Self { spec: Arc::new(Spec { argv, ..Spec::default() }) }
+                Self { spec: Arc::new(Spec { argv, ..Spec::default() }), task: None }
             }
 
             /// Declares the default stream with these fields.
@@ -134,6 +134,19 @@ macro_rules! described {
     };
 }
 
+/// Another task's, which has no child yet.
+macro_rules! cloned {
+    ($type:ident) => {
+        impl Clone for $type {
+            fn clone(&self) -> Self {
+                Self { spec: self.spec.clone(), task: None }
+            }
+        }
+    };
+}
+
+cloned!(ShellBolt);
+cloned!(ShellSpout);
 described!(ShellBolt);
 described!(ShellSpout);
 

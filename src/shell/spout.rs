@@ -42,9 +42,10 @@ const CALLS: u32 = 64;
 ///
 /// A child that ends, babbles or falls silent is started again after a pause, what it had pending
 /// fails in its successor, and the cause is reported; everything else of the worker goes on.
-#[derive(Clone)]
 pub struct ShellSpout {
     pub(super) spec: Arc<Spec>,
+    /// From `open` on.
+    pub(super) task: Option<Box<Task>>,
 }
 
 /// Something that a child is to be told.
@@ -281,6 +282,47 @@ impl Task {
         self.words.push_back(word);
         if let (Some(host), 1, false) = (&self.host, self.words.len(), self.turn.is_asked) {
             host.waker.wake();
+        }
+    }
+}
+
+impl Spout for ShellSpout {
+    fn declare(&self, declare: &mut Declarer) {
+        self.spec.declare(declare);
+    }
+
+    fn open(&mut self, context: &TaskContext) -> Result {
+        let task = self.task.get_or_insert_with(|| Box::new(Task::new(self.spec.clone())));
+        task.open(context)
+    }
+
+    fn activate(&mut self) {
+        self.task.as_mut().into_iter().for_each(|task| task.activate());
+    }
+
+    fn deactivate(&mut self) {
+        self.task.as_mut().into_iter().for_each(|task| task.deactivate());
+    }
+
+    fn next_tuple(&mut self, out: &mut SpoutCollector) -> Result<Next> {
+        self.task.as_mut().expect("it was opened").next_tuple(out)
+    }
+
+    fn woken(&mut self, out: &mut SpoutCollector) -> Result {
+        self.task.as_mut().expect("it was opened").woken(out)
+    }
+
+    fn ack(&mut self, id: MessageId, out: &mut SpoutCollector) -> Result {
+        self.task.as_mut().expect("it was opened").ack(id, out)
+    }
+
+    fn fail(&mut self, id: MessageId, out: &mut SpoutCollector) -> Result {
+        self.task.as_mut().expect("it was opened").fail(id, out)
+    }
+
+    fn close(&mut self) {
+        if let Some(task) = &mut self.task {
+            task.close();
         }
     }
 }
