@@ -23,6 +23,12 @@ impl Output {
         Self { json, colour, lively: io::stderr().is_terminal() }
     }
 
+    /// Characters in a line of the terminal that standard output is, if it is one.
+    pub fn width(&self) -> Option<usize> {
+        let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+        Some(usize::from(size.ws_col)).filter(|width| *width > 0)
+    }
+
     /// Prints data.
     ///
     /// # Errors

@@ -17,7 +17,9 @@ mod topology;
 
 pub use bench::{Bench, Latency, What};
 pub use cluster::{Completions, Config, Down, Logs, Status, Up, Version};
-pub use topology::{Activate, Deactivate, Debug, Errors, Kill, List, Monitor, Rebalance, Submit};
+pub use topology::{
+    Activate, Deactivate, Debug, Errors, Flux, Kill, List, Monitor, Rebalance, Submit,
+};
 
 /// Name under which the program speaks.
 pub const PROGRAM: &str = "stormdeploy";

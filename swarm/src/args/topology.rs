@@ -9,21 +9,33 @@ use crate::clock::parse_span;
 
 /// Submit a topology and wait until it runs.
 ///
-/// Runs the binary to describe the topology, checks what it says, uploads the binary, and waits
-/// until every executor is up. Nothing is uploaded that Nimbus would refuse.
+/// Has the binary describe the topology, checks what it says, uploads the binary, and waits until
+/// every executor is up. Nothing is uploaded that Nimbus would refuse. A topology in YAML needs no
+/// binary, unless it names components that a binary has registered.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    override_usage = "stormdeploy submit [OPTIONS] <BINARY> -- <TOPOLOGY>...\n       \
+                      stormdeploy submit [OPTIONS] --flux <FILE> [BINARY]",
+    after_help = "\
 Example:
   stormdeploy submit target/release/topologies -- word-count
   stormdeploy submit ./orders --name orders-eu --workers 2 -- orders --region eu
   stormdeploy submit ./orders --resources scripts -- orders
-  stormdeploy submit ./orders --nimbus storm.example.org:6627 -- orders")]
+  stormdeploy submit ./orders --nimbus storm.example.org:6627 -- orders
+  stormdeploy submit --flux word-count.yaml --dry-run
+  stormdeploy submit --flux word-count.yaml --filter production.properties"
+)]
 pub struct Submit {
     /// The topology binary.
-    #[arg(value_name = "BINARY")]
-    pub binary: PathBuf,
+    #[arg(value_name = "BINARY", required_unless_present = "flux")]
+    pub binary: Option<PathBuf>,
     /// Name of a topology in the binary, and its arguments.
-    #[arg(value_name = "TOPOLOGY", required = true, last = true)]
+    #[arg(
+        value_name = "TOPOLOGY",
+        required_unless_present = "flux",
+        conflicts_with = "flux",
+        last = true
+    )]
     pub topology: Vec<String>,
     /// Name under which it runs [default: the one that the binary says].
     #[arg(long, value_name = "NAME")]
@@ -32,15 +44,44 @@ pub struct Submit {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub workers: Option<u32>,
     /// Folder whose files travel with the topology: its workers, and the children of its shell
-    /// components, find them in resources/.
+    /// components, find them in resources/ [default with --flux: resources beside FILE].
     #[arg(long, value_name = "DIR")]
     pub resources: Option<PathBuf>,
     /// Submit it inactive: its spouts emit nothing until it is activated.
-    #[arg(long)]
+    #[arg(long, short = 'i')]
     pub inactive: bool,
     /// Return as soon as Nimbus has it, without waiting until it runs.
     #[arg(long)]
     pub no_wait: bool,
+    /// Submit nothing: check the topology and print its picture.
+    #[arg(long, short = 'd')]
+    pub dry_run: bool,
+    /// With --dry-run: check the topology and print nothing.
+    #[arg(long, short = 'q', requires = "dry_run")]
+    pub no_detail: bool,
+    #[command(flatten)]
+    pub flux: Flux,
+}
+
+/// A topology in YAML.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Flux")]
+pub struct Flux {
+    /// Take the topology from a file of YAML, as Storm's Flux reads it.
+    #[arg(id = "flux", long = "flux", value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Replace each ${name} in the YAML by the property of a file.
+    #[arg(long, short = 'f', value_name = "FILE", requires = "flux")]
+    pub filter: Option<PathBuf>,
+    /// Replace each ${NAME} in the YAML by this value, whatever the file says.
+    #[arg(id = "property", long = "set", value_name = "NAME=VALUE", requires = "flux")]
+    pub properties: Vec<String>,
+    /// Replace each ${ENV-NAME} in the YAML by the environment's NAME.
+    #[arg(long, short = 'e', requires = "flux")]
+    pub env_filter: bool,
+    /// Look for FILE in the folder of resources.
+    #[arg(long, short = 'R', requires = "flux")]
+    pub resource: bool,
 }
 
 /// List the topologies.

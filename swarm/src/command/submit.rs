@@ -1,6 +1,7 @@
 //! `submit`: describe, check, pack, upload, submit, and wait until it runs.
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nimbus_client::TopologyName;
@@ -12,13 +13,14 @@ use serde_json::{Map, Value, json};
 
 use super::logs::last_lines_of;
 use super::topologies::uptime;
-use crate::args::{PROGRAM, Submit};
+use crate::args::{Flux, PROGRAM, Submit};
 use crate::clock::{Deadline, in_words};
-use crate::describe::{DescribeError, describe};
+use crate::describe::{Asked, DescribeError};
 use crate::error::Error;
 use crate::nimbus::Nimbus;
 use crate::progress::{Progress, Step};
 use crate::session::Session;
+use crate::stormd::{Stormd, StormdError};
 
 /// What the whole takes at most, unless another time is set.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -26,6 +28,11 @@ const LIMIT: Duration = Duration::from_secs(120);
 const DESCRIBE: Duration = Duration::from_secs(30);
 /// Lines of each worker's log that are shown when a topology does not run.
 const LOG_LINES: usize = 5;
+/// Folder of what travels with a topology in YAML, beside its file.
+const RESOURCES: &str = "resources";
+/// Narrowest and widest picture that a topology binary draws, in characters.
+const NARROWEST: usize = 20;
+const WIDEST: usize = 1000;
 /// Pause between two looks whether it runs.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -35,6 +42,9 @@ pub enum SubmitError {
     /// The binary does not describe it.
     #[error("cannot submit: {0}")]
     Describe(#[from] DescribeError),
+    /// There is no program that describes a topology of built-in components.
+    #[error("cannot submit: {0}")]
+    Stormd(#[from] StormdError),
     /// It cannot be submitted, or Nimbus does not take it.
     #[error("cannot submit: {0}")]
     Refused(#[from] submit::SubmitError),
@@ -57,6 +67,7 @@ impl SubmitError {
         let another = || "--name NAME submits it under another name".to_owned();
         match self {
             Self::Describe(error) => error.hint(),
+            Self::Stormd(error) => error.hint(),
             Self::Refused(Refused::Name(_) | Refused::NameRefused { .. }) => another(),
             Self::Refused(Refused::NameTaken { name, .. }) => {
                 format!("{PROGRAM} kill {name} ends that one; {}", another())
@@ -96,9 +107,12 @@ pub struct Submitted {
     pub info: Option<TopologyInfo>,
 }
 
-/// Submits a topology.
+/// Submits a topology, or shows what would be submitted.
 pub fn submit(session: &Session, asked: &Submit) -> Result<(), Error> {
     let deadline = session.deadline(LIMIT);
+    if asked.dry_run {
+        return dry_run(session, asked, deadline);
+    }
     let submitted = submit_within(session, asked, deadline)?;
     let Submitted { name, id, info } = &submitted;
     if session.output.json {
@@ -115,6 +129,58 @@ pub fn submit(session: &Session, asked: &Submit) -> Result<(), Error> {
     Ok(())
 }
 
+/// Checks a topology and prints its picture, without a cluster.
+fn dry_run(session: &Session, asked: &Submit, deadline: Deadline) -> Result<(), Error> {
+    let options = match () {
+        () if asked.no_detail => vec!["--no-detail".to_owned()],
+        () if session.output.json => vec!["--json".to_owned()],
+        () => session.output.width().map_or(Vec::new(), |width| {
+            vec!["--width".to_owned(), width.clamp(NARROWEST, WIDEST).to_string()]
+        }),
+    };
+    let program = program(session, asked, deadline)?;
+    let drawn = program.draw(&options, deadline.part(DESCRIBE)).map_err(SubmitError::from)?;
+    let (picture, remarks) = drawn;
+    remarks.iter().for_each(|remark| session.output.remark(remark));
+    Ok(session.output.data(&String::from_utf8_lossy(&picture))?)
+}
+
+/// The program that knows the topology: the binary, or for built-in components alone the daemon's.
+fn program(session: &Session, asked: &Submit, deadline: Deadline) -> Result<Asked, Error> {
+    let Flux { file, filter, properties, env_filter, resource } = &asked.flux;
+    let program = match &asked.binary {
+        Some(binary) => binary.clone(),
+        None => {
+            let stormd = Stormd::find(&session.surroundings, deadline);
+            stormd.map_err(SubmitError::from)?.path().to_owned()
+        }
+    };
+    let Some(file) = file else {
+        return Ok(Asked { program, words: asked.topology.clone(), is_flux: false });
+    };
+    let path = |path: &Path| path.to_string_lossy().into_owned();
+    let mut words = vec!["--flux".to_owned(), path(file)];
+    words.extend(filter.iter().flat_map(|file| ["--filter".to_owned(), path(file)]));
+    words.extend(properties.iter().flat_map(|one| ["--set".to_owned(), one.clone()]));
+    words.extend(asked.resources.iter().flat_map(|one| ["--resources".to_owned(), path(one)]));
+    words.extend(env_filter.then(|| "--env-filter".to_owned()));
+    words.extend(resource.then(|| "--resource".to_owned()));
+    Ok(Asked { program, words, is_flux: true })
+}
+
+/// The folder that travels with the topology: the one that is named, else the one beside its YAML.
+fn resources(asked: &Submit) -> Option<PathBuf> {
+    let beside = || {
+        let folder = match (&asked.flux.file, asked.flux.resource) {
+            (Some(_), true) => PathBuf::from(RESOURCES),
+            (Some(file), false) => file.parent()?.join(RESOURCES),
+            (None, _) => return None,
+        };
+        folder.is_dir().then_some(folder)
+    };
+    asked.resources.clone().or_else(beside)
+}
+
 /// Submits a topology, with steps told on standard error.
 pub(super) fn submit_within(
     session: &Session,
@@ -122,15 +188,19 @@ pub(super) fn submit_within(
     deadline: Deadline,
 ) -> Result<Submitted, Error> {
     let progress = Progress::new(session.output);
-    let step = progress.step("describe", "asking the binary");
-    let archive = Archive::new();
-    // A binary of another machine is told apart before it is run.
-    let archive = archive.with_binary(&asked.binary).map_err(refused)?;
-    let described = describe(&asked.binary, &asked.topology, deadline.part(DESCRIBE));
-    let described = described.map_err(SubmitError::from)?;
+    let doing = asked.flux.file.as_ref().map(|file| format!("reading {}", file.display()));
+    let step = progress.step("describe", doing.as_deref().unwrap_or("asking the binary"));
+    let archive = match &asked.binary {
+        // A binary of another machine is told apart before it is run.
+        Some(binary) => Archive::new().with_binary(binary).map_err(refused)?,
+        None => Archive::new(),
+    };
+    let program = program(session, asked, deadline)?;
+    let described = program.describe(deadline.part(DESCRIBE)).map_err(SubmitError::from)?;
+    let (described, remarks) = described;
     let archive = archive.with_runtime(described.runtime.clone());
-    let archive = match &asked.resources {
-        Some(folder) => archive.with_resources(folder).map_err(refused)?,
+    let archive = match resources(asked) {
+        Some(folder) => archive.with_resources(&folder).map_err(refused)?,
         None => archive,
     };
     let mut submission = Submission::of(described).map_err(SubmitError::from)?;
@@ -142,6 +212,7 @@ pub(super) fn submit_within(
     let name = submission.name.as_str().to_owned();
     let components = submission.topology.spouts.len() + submission.topology.bolts.len();
     step.done(&format!("{name}, {components} components"));
+    remarks.iter().for_each(|remark| session.output.remark(remark));
 
     let mut nimbus = Nimbus::connect(session, deadline)?;
     let id = upload(&mut nimbus, &submission, &archive, &progress)?;
@@ -167,7 +238,7 @@ fn upload(
     archive: &Archive,
     progress: &Progress,
 ) -> Result<Option<String>, Error> {
-    let step = progress.step("pack", "packing the binary");
+    let step = progress.step("pack", "packing the archive");
     let mut packed = archive.pack().map_err(refused)?;
     let bytes = packed.bytes();
     step.done(&in_mib(bytes));

@@ -83,3 +83,29 @@ fn a_cluster_comes_up_scales_survives_the_killing_of_its_daemon_and_goes_down() 
     done(cluster.0.run(&["down"]));
     assert!(!runs(daemon));
 }
+
+#[test]
+fn a_topology_in_yaml_of_built_in_components_needs_no_binary() {
+    let Some(cluster) = Cluster::new() else { return };
+    let yaml = concat!(env!("CARGO_MANIFEST_DIR"), "/../topologies/flux/word-count.yaml");
+    let picture = done(cluster.0.run(&["submit", "--flux", yaml, "--dry-run"])).stdout;
+    assert!(picture.starts_with("word-count: 1 spout, 2 bolts, 4 executors"), "{picture}");
+    let json = done(cluster.0.run(&["submit", "--flux", yaml, "--dry-run", "--json"])).json();
+    assert_eq!(json["components"].as_array().map(Vec::len), Some(4), "{json}");
+
+    let wrong = cluster.0.path("wrong.yaml");
+    std::fs::write(&wrong, "name: wrong\nspuots: []\n").expect("it can be written");
+    let refused = cluster.0.run(&["submit", "--flux", wrong.to_str().expect("it is text")]);
+    assert_eq!(refused.code, Some(1));
+    let told = "wrong.yaml:2:1: a topology has no key \"spuots\"";
+    assert!(refused.stderr.contains(told), "{}", refused.stderr);
+    assert!(refused.stderr.contains("did you mean spouts?"), "{}", refused.stderr);
+
+    done(cluster.0.up(&["--supervisors", "1"]));
+    done(cluster.0.run(&["submit", "--flux", yaml, "--name", "yaml"]));
+    until("the first counted words", || {
+        let logs = cluster.0.run(&["logs", "yaml"]);
+        logs.stdout.contains("source: count:")
+    });
+    done(cluster.0.run(&["kill", "yaml", "-w", "0", "--until-gone"]));
+}

@@ -13,7 +13,7 @@ use std::time::Duration;
 use self::looks::{Look, LookError, Quantiles};
 use self::report::Report;
 use super::submit::{acked, submit_within};
-use crate::args::{Bench, Latency, PROGRAM, Submit, What};
+use crate::args::{Bench, Flux, Latency, PROGRAM, Submit, What};
 use crate::clock::{Deadline, in_words, rest};
 use crate::control;
 use crate::error::Error;
@@ -89,7 +89,7 @@ pub fn bench(session: &Session, asked: &Bench) -> Result<(), Error> {
     let beside = session.surroundings.beside.as_deref();
     let binary = asked.binary.clone().or_else(|| find_program("topologies", beside, &[]));
     let submit = Submit {
-        binary: binary.ok_or(BenchError::NoBinary)?,
+        binary: Some(binary.ok_or(BenchError::NoBinary)?),
         topology: vec![asked.topology.clone(), "--rate".to_owned(), asked.rate.to_string()],
         // A name of its own, so that two measurements do not meet.
         name: Some(format!("bench-latency-{}", std::process::id())),
@@ -97,6 +97,9 @@ pub fn bench(session: &Session, asked: &Bench) -> Result<(), Error> {
         resources: None,
         inactive: false,
         no_wait: false,
+        dry_run: false,
+        no_detail: false,
+        flux: Flux::default(),
     };
     let submitted = submit_within(session, &submit, deadline)?;
     let mut nimbus = Nimbus::connect(session, deadline)?;
