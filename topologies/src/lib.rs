@@ -3,6 +3,7 @@
 //! | topology | file | what it shows |
 //! |---|---|---|
 //! | `word-count` | [`word_count`] | a spout that replays, fields grouping, ticks, a sliding window, a report |
+//! | `word-count-python`, `word-count-javascript` | [`word_count_multilang`] | a bolt in another language |
 //! | `const-spout-only` | [`const_spout_only`] | the smallest topology: one spout |
 //! | `const-spout-null-bolt` | [`const_spout_null_bolt`] | the smallest bolt, and a subscription |
 //! | `const-spout-id-bolt-null-bolt` | [`const_spout_id_bolt_null_bolt`] | a bolt that emits, anchored to its input |
@@ -22,13 +23,16 @@ pub mod file_read_word_count;
 pub mod low_throughput;
 pub mod text;
 pub mod word_count;
+pub mod word_count_multilang;
 
 /// The program with all topologies of this package.
 pub fn app() -> App {
     let app = App::new()
         .version(env!("CARGO_PKG_VERSION"))
         .about("Runs word count and Storm's measuring topologies in this process.");
-    let app = word_count::add_to(app);
+    let board = word_count::Board::default();
+    let app = word_count::add_to(app, &board);
+    let app = word_count_multilang::add_to(app, &board);
     let app = const_spout_only::add_to(app);
     let app = const_spout_null_bolt::add_to(app);
     let app = const_spout_id_bolt_null_bolt::add_to(app);

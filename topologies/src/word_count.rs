@@ -23,6 +23,7 @@ use serde_json::{Value as Json, json};
 use storm_runtime::app::{Hinted, Report, parse_duration};
 use storm_runtime::id::TaskId;
 use storm_runtime::prelude::*;
+use storm_runtime::topology::IntoBolt;
 use storm_runtime::tuple::ValueRef;
 
 use crate::text::Source;
@@ -284,6 +285,18 @@ impl Board {
     fn lock(&self) -> MutexGuard<'_, Shown> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Words that the ranking takes into account.
+    #[cfg(test)]
+    pub(crate) fn counted(&self) -> u64 {
+        self.lock().counted
+    }
+
+    /// The most frequent words and how often they were counted.
+    #[cfg(test)]
+    pub(crate) fn ranking(&self) -> Vec<(String, u64)> {
+        self.lock().ranking.iter().map(|one| (one.word.clone(), one.count)).collect()
+    }
 }
 
 /// Count the words of a text and rank the most frequent ones of the last seconds.
@@ -312,12 +325,8 @@ pub struct WordCountArgs {
 }
 
 /// Registers the components, so that the topology can name them, and adds the topology.
-pub fn add_to(app: App) -> App {
-    add_with_board(app, Board::default())
-}
-
-fn add_with_board(app: App, board: Board) -> App {
-    let shown = board.clone();
+pub fn add_to(app: App, board: &Board) -> App {
+    let (board, shown) = (board.clone(), board.clone());
     let top_words =
         move |top| TopWords { top, task_to_ranking: BTreeMap::new(), board: board.clone() };
     app.register("lines", Lines::new)
@@ -329,6 +338,15 @@ fn add_with_board(app: App, board: Board) -> App {
 }
 
 fn build(builder: &mut TopologyBuilder, args: WordCountArgs) -> Result {
+    assemble(builder, args, Named::new("split"))
+}
+
+/// The topology with any bolt that emits words for lines.
+pub(crate) fn assemble<Kind>(
+    builder: &mut TopologyBuilder,
+    args: WordCountArgs,
+    split: impl IntoBolt<Kind>,
+) -> Result {
     if args.slide.is_zero() || args.window < args.slide {
         let what = format!("a window of {:?} cannot slide by {:?}", args.window, args.slide);
         return Err(Hinted::new(what, "give a --slide above 0 and up to --window").into());
@@ -339,7 +357,7 @@ fn build(builder: &mut TopologyBuilder, args: WordCountArgs) -> Result {
     builder.conf("topology.max.spout.pending", MAX_PENDING);
 
     builder.spout("lines", Named::new("lines").args(lines));
-    builder.bolt("split", Named::new("split")).parallelism(args.splits).shuffle("lines");
+    builder.bolt("split", split).parallelism(args.splits).shuffle("lines");
     // Equal words go to the same task, or each task would have a part of their count.
     builder
         .bolt("rolling-count", Named::new("rolling-count").args(count))
@@ -351,7 +369,7 @@ fn build(builder: &mut TopologyBuilder, args: WordCountArgs) -> Result {
 }
 
 /// Shows the ranking; at the end one that takes every word into account.
-fn tell(running: &RunningTopology, board: &Board, report: &mut Report) {
+pub(crate) fn tell(running: &RunningTopology, board: &Board, report: &mut Report) {
     if !report.is_final() {
         let shown = board.lock();
         let three: Vec<&str> = shown.ranking.iter().take(3).map(|one| &*one.word).collect();
@@ -395,7 +413,7 @@ mod tests {
     #[test]
     fn every_word_of_a_text_is_counted_and_the_most_frequent_are_ranked() {
         let board = Board::default();
-        let app = add_with_board(App::new(), board.clone());
+        let app = add_to(App::new(), &board);
         let topology = app.build("word-count", &[TEXT, "--top", "3", "--counts", "3"]).unwrap();
         let cluster = LocalCluster::simulated(7);
         let running = cluster.submit("word-count", &topology).unwrap();
@@ -422,7 +440,7 @@ mod tests {
     #[test]
     fn words_leave_the_ranking_when_the_window_has_passed_them() {
         let board = Board::default();
-        let app = add_with_board(App::new(), board.clone());
+        let app = add_to(App::new(), &board);
         let topology = app.build("word-count", &[TEXT, "--window", "5s", "--slide", "1s"]).unwrap();
         let cluster = LocalCluster::simulated(7);
         cluster.submit("word-count", &topology).unwrap();
