@@ -163,7 +163,7 @@ impl Block {
     #[inline]
     pub fn clear(&mut self) {
         self.headers.clear();
-        self.values.clear();
+        Value::drop_all(&mut self.values);
         self.anchors.clear();
         self.wide.clear();
     }

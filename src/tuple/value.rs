@@ -253,6 +253,18 @@ impl Value {
         }
     }
 
+    /// Drops the values: where all are inline, after one comparison each. Dropping a list of them as
+    /// such calls a function for each, wherever the compiler finds that function too long.
+    #[inline]
+    pub(crate) fn drop_all(values: &mut Vec<Self>) {
+        if values.iter().any(|value| matches!(value.0, Repr::Shared(_))) {
+            values.clear();
+        } else {
+            // Nothing of them has to be dropped.
+            std::mem::forget(values.drain(..));
+        }
+    }
+
     #[inline(never)]
     fn clone_other(&self) -> Self {
         Self(self.0.clone())
@@ -601,29 +613,27 @@ pub(crate) fn push_short_ascii(values: &mut Vec<Value>, bytes: &[u8]) -> bool {
 /// the last one.
 ///
 /// # Cost
-/// No branch per text: each is read as 24 bytes, of which those that are not its own are masked, and
-/// looked at once for all of them whether they are ASCII.
+/// No branch per text: it is looked at once for all of them whether they are ASCII, and then each is
+/// read as 24 bytes, of which those that are not its own are masked.
 ///
 /// # Panics
 /// If a length is above 24, or `bytes` too short.
 #[inline]
 pub(crate) fn push_short_texts(values: &mut Vec<Value>, lengths: &[u8], bytes: &[u8]) -> bool {
-    let before = values.len();
-    let (mut at, mut all) = (0, 0);
+    let taken = lengths.iter().map(|length| usize::from(*length)).sum();
+    let own = &bytes[..taken];
+    if !own.is_ascii() && !are_texts(lengths, own) {
+        return false;
+    }
+    let mut at = 0;
     values.extend(lengths.iter().map(|&length| {
         let padded: &[u8; INLINE_BYTES] = bytes[at..].first_chunk().expect("as announced");
         at += usize::from(length);
         let words: [u64; 3] = bytemuck::cast(*padded);
         let mask = &INLINE_MASKS[usize::from(length)];
-        let words = [words[0] & mask[0], words[1] & mask[1], words[2] & mask[2]];
-        all |= words[0] | words[1] | words[2];
-        Value(Repr::InlineStr(length, words))
+        Value(Repr::InlineStr(length, [words[0] & mask[0], words[1] & mask[1], words[2] & mask[2]]))
     }));
-    let are_texts = all & NOT_ASCII == 0 || are_texts(lengths, &bytes[..at]);
-    if !are_texts {
-        values.truncate(before);
-    }
-    are_texts
+    true
 }
 
 /// Whether pieces of these lengths, one behind the other, are UTF-8 each.
@@ -782,6 +792,17 @@ mod tests {
             text.as_str().push_onto(&mut values);
             assert_eq!(values, [Value::from(&text)]);
         }
+    }
+
+    #[test]
+    fn values_dropped_together_let_go_of_what_they_share() {
+        let shared: Arc<str> = "a text that is too long to stand inside".into();
+        let mut values = vec![Value::from("a"), shared.clone().into(), 1i32.into()];
+        Value::drop_all(&mut values);
+        assert_eq!((values.len(), Arc::strong_count(&shared)), (0, 1));
+        values.extend([Value::from("a"), 1i32.into()]);
+        Value::drop_all(&mut values);
+        assert_eq!(values, []);
     }
 
     #[test]

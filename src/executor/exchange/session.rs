@@ -210,7 +210,8 @@ impl ReadBuffer {
         if self.start == self.end {
             (self.start, self.end) = (0, 0);
         }
-        if self.end == self.bytes.len() || self.start > MOST_READ_BYTES {
+        // What is left of a frame is moved to the front before little room makes for a small read.
+        if self.end == self.bytes.len() || self.start > self.bytes.len() / 2 {
             self.grow();
         }
     }
