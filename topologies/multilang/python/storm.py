@@ -481,7 +481,12 @@ class _MessagePack(_Documents):
         middle, head = self._middle, self._HEAD
         while data.startswith(head, at):
             try:
-                id, end = _msgpack_decode(data, at + 4)
+                end = at + data[at + 4] - 0x9B
+                if at + 4 < end <= at + 36:
+                    # A short text, as ids are.
+                    id: Any = data[at + 5 : end].decode()
+                else:
+                    id, end = _msgpack_decode(data, at + 4)
                 if not data.startswith(middle, end):
                     break
                 row, end = _msgpack_values(data, end + len(middle))
@@ -573,7 +578,8 @@ class _MessagePack(_Documents):
         if row is None:
             return ack
         begin = b"\x84\xa7command\xa4emit\xa7anchors\x91" + anchor
-        return begin + b"\xadneed_task_ids\xc2\xa5tuple" + row + ack
+        said: bytes = begin + b"\xadneed_task_ids\xc2\xa5tuple" + row + ack
+        return said
 
     def message(self, command: str, **fields: Any) -> bytes:
         return self.document({"command": command, **fields})
@@ -598,9 +604,11 @@ def _msgpack_encode(value: Any) -> bytes:
         if type(one) is str:
             data = one.encode("utf-8")
             if len(data) < 32:
-                out.append(_MSGPACK_TEXT[len(data)])
-                out.append(data)
+                out.append(_MSGPACK_TEXT[len(data)] + data)
                 continue
+        elif type(one) is int and -0x8000_0000 <= one < 0x8000_0000:
+            out.append(_MSGPACK_SMALL[one] if -32 <= one < 128 else _MSGPACK_I32(0xD2, one))
+            continue
         _msgpack_append(out.append, one)
     return b"".join(out)
 
@@ -622,7 +630,7 @@ def _msgpack_append(put: Callable[[bytes], None], value: Any) -> None:
         if -32 <= value < 128:
             put(_MSGPACK_SMALL[value])
         elif -0x8000_0000 <= value < 0x8000_0000:
-            put(b"\xd2" + value.to_bytes(4, "big", signed=True))
+            put(_MSGPACK_I32(0xD2, value))
         elif -(1 << 63) <= value < 1 << 63:
             put(b"\xd3" + value.to_bytes(8, "big", signed=True))
         elif 0 <= value < 1 << 64:
@@ -652,15 +660,18 @@ def _msgpack_append(put: Callable[[bytes], None], value: Any) -> None:
         raise TypeError("MessagePack has no %s" % kind.__name__)
 
 
+_MSGPACK_I32: Callable[[int, int], bytes] = struct.Struct(">Bi").pack
 _MSGPACK_ROW = [bytes((0x90 + size,)) for size in range(16)]
 _MSGPACK_TEXT = [bytes((0xA0 + size,)) for size in range(32)]
 # Also by negative index: the last 32 are those of -32 to -1.
 _MSGPACK_SMALL = [bytes((byte,)) for byte in [*range(128), *range(0xE0, 0x100)]]
 # By first byte: how the number after it is read, and its size.
 _MSGPACK_NUMBERS = {
-    0xCA: (">f", 4), 0xCB: (">d", 8), 0xCC: (">B", 1), 0xCD: (">H", 2), 0xCE: (">I", 4),
-    0xCF: (">Q", 8), 0xD0: (">b", 1), 0xD1: (">h", 2), 0xD2: (">i", 4), 0xD3: (">q", 8),
-}  # fmt: skip
+    byte: (struct.Struct(form).unpack_from, struct.calcsize(form))
+    for byte, form in zip(
+        range(0xCA, 0xD4), (">f", ">d", ">B", ">H", ">I", ">Q", ">b", ">h", ">i", ">q")
+    )
+}
 # By first byte: the size of the length after it.
 _MSGPACK_LENGTHS = {
     0xC4: 1, 0xC5: 2, 0xC6: 4, 0xD9: 1, 0xDA: 2, 0xDB: 4, 0xDC: 2, 0xDD: 4, 0xDE: 2, 0xDF: 4,
@@ -683,8 +694,7 @@ def _msgpack_decode(data: bytes, at: int) -> Pair[Any, int]:
     if byte < 0xA0:
         return _msgpack_list(data, at, byte & 0x0F)
     if byte in _MSGPACK_NUMBERS:
-        form, size = _MSGPACK_NUMBERS[byte]
-        return struct.unpack_from(form, data, at)[0], at + size
+        return _msgpack_number(data, at, byte)
     if byte in _MSGPACK_CONSTANTS:
         return _MSGPACK_CONSTANTS[byte], at
     if byte not in _MSGPACK_LENGTHS:
@@ -701,6 +711,11 @@ def _msgpack_decode(data: bytes, at: int) -> Pair[Any, int]:
     if byte <= 0xDB:
         return _msgpack_text(data, at, size)
     return _msgpack_list(data, at, size) if byte <= 0xDD else _msgpack_map(data, at, size)
+
+
+def _msgpack_number(data: bytes, at: int, byte: int) -> Pair[Any, int]:
+    unpack, size = _MSGPACK_NUMBERS[byte]
+    return unpack(data, at)[0], at + size
 
 
 def _msgpack_text(data: bytes, at: int, size: int) -> Pair[str, int]:
@@ -726,6 +741,9 @@ def _msgpack_values(data: bytes, at: int) -> Pair[Any, int]:
         elif byte < 0x80:
             values.append(byte)
             at += 1
+        elif 0xCC <= byte < 0xD4:
+            value, at = _msgpack_number(data, at + 1, byte)
+            values.append(value)
         else:
             value, at = _msgpack_decode(data, at)
             values.append(value)
