@@ -23,7 +23,7 @@ const DEFAULT_DRAIN: &str = "5s";
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
 /// What may stand first.
-const COMMANDS: [&str; 5] = ["run", "describe", "list", "worker", "help"];
+const COMMANDS: [&str; 6] = ["run", "describe", "list", "submit", "worker", "help"];
 
 /// Names of arguments are prefixed, so that a topology may have fields of the same names.
 mod id {
@@ -138,6 +138,9 @@ impl Request {
             args.push("help".into());
         }
         let first = args[0].to_string_lossy().into_owned();
+        if first == "submit" {
+            return Err(submitting(program, &args[1..]));
+        }
         let typed = std::iter::once(program.into()).chain(args);
         let matches = match command(app, program).try_get_matches_from(typed) {
             Ok(matches) => matches,
@@ -173,6 +176,44 @@ impl Request {
             log: *args.get_one(id::LOG).expect("the option has a default"),
         };
         Ok(Self::Run { topology, options })
+    }
+}
+
+/// What submits instead of the binary, which links neither what packs an archive nor what shows how a
+/// submission goes.
+fn submitting(program: &str, args: &[OsString]) -> AppError {
+    let program = match std::env::current_exe() {
+        // Where it is started from is not where it was started.
+        Ok(path) if path.file_name().is_some_and(|name| name == program) => {
+            path.display().to_string()
+        }
+        _ => program.to_owned(),
+    };
+    let (mut own, mut of_topology) = (String::new(), String::new());
+    let mut args = args.iter().map(|arg| quoted(&arg.to_string_lossy()));
+    while let Some(arg) = args.next() {
+        // The one option that other submitters take as well, in either form.
+        match arg.strip_prefix("--nimbus") {
+            Some("") => own += &format!(" --nimbus {}", args.next().unwrap_or_default()),
+            Some(address) if address.starts_with('=') => own += &format!(" --nimbus{address}"),
+            _ => of_topology += &format!(" {arg}"),
+        }
+    }
+    if matches!(of_topology.as_str(), "" | " --help" | " -h") {
+        " NAME [ARGS]".clone_into(&mut of_topology);
+    }
+    AppError::Arguments {
+        what: "a topology binary does not submit itself".to_owned(),
+        hint: Some(format!("stormdeploy submit {}{own} --{of_topology}", quoted(&program))),
+    }
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
     }
 }
 
@@ -490,6 +531,24 @@ mod tests {
         assert_eq!(value("a="), Some("".into()));
         assert_eq!(value("a"), None);
         assert_eq!(value("=1"), None);
+    }
+
+    #[test]
+    fn submitting_is_left_to_the_command_that_does_it() {
+        let what = "a topology binary does not submit itself";
+        check("submit", what, "stormdeploy submit app -- NAME [ARGS]");
+        check("submit word-count", what, "stormdeploy submit app -- word-count");
+        check(
+            "submit word-count --nimbus a.example:6627 --rate 5 --to=$HOME",
+            what,
+            "stormdeploy submit app --nimbus a.example:6627 -- word-count --rate 5 '--to=$HOME'",
+        );
+        check(
+            "submit --nimbus=b:1 word-count",
+            what,
+            "stormdeploy submit app --nimbus=b:1 -- word-count",
+        );
+        assert_eq!(quoted("it's"), r"'it'\''s'");
     }
 
     #[test]

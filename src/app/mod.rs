@@ -4,6 +4,7 @@
 //!   hello run NAME [ARGS]        run a topology in this process
 //!   hello describe NAME [ARGS]   print its components, streams and groupings, or what is submitted
 //!   hello list                   print the topologies
+//!   hello submit NAME [ARGS]     tell which command submits it
 //!   hello worker …               run some executors of a submitted topology, for a supervisor
 //!
 //!   hello run --flux FILE        the same with a topology in YAML

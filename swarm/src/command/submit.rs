@@ -96,6 +96,12 @@ impl SubmitError {
     }
 }
 
+/// Classes of the metrics consumers that a topology registers.
+fn consumers(conf: &Map<String, Value>) -> impl Iterator<Item = &str> {
+    let registered = conf.get("topology.metrics.consumer.register").and_then(Value::as_array);
+    registered.into_iter().flatten().filter_map(|consumer| consumer.get("class")?.as_str())
+}
+
 /// What a submission came to.
 #[derive(Debug)]
 pub struct Submitted {
@@ -213,6 +219,12 @@ pub(super) fn submit_within(
     let components = submission.topology.spouts.len() + submission.topology.bolts.len();
     step.done(&format!("{name}, {components} components"));
     remarks.iter().for_each(|remark| session.output.remark(remark));
+    for class in consumers(&submission.conf) {
+        session.output.remark(&format!(
+            "{name} registers the metrics consumer {class}, a Java class: on the native engine its \
+             tasks do nothing"
+        ));
+    }
 
     let mut nimbus = Nimbus::connect(session, deadline)?;
     let id = upload(&mut nimbus, &submission, &archive, &progress)?;

@@ -135,6 +135,19 @@ fn a_topology_is_described_uploaded_and_submitted() {
 }
 
 #[test]
+fn a_metrics_consumer_that_cannot_run_is_told_when_it_is_submitted() {
+    let (nimbus, place) = (Nimbus::start(&[]), Place::new());
+    let mut description = description();
+    let consumers = json!([{"class": "org.example.Consumer"}]);
+    description["conf"]["topology.metrics.consumer.register"] = consumers;
+    let Some(binary) = binary(&place, &description) else { return };
+    let submitted = place.run(&["submit", &nimbus.option(), &binary, "--", "orders"]);
+    assert_eq!(submitted.code, Some(0), "{}", submitted.stderr);
+    let told = "orders registers the metrics consumer org.example.Consumer, a Java class";
+    assert!(submitted.stderr.contains(told), "{}", submitted.stderr);
+}
+
+#[test]
 fn a_name_in_use_is_refused_before_anything_is_uploaded() {
     let (nimbus, place) = (Nimbus::start(&["orders"]), Place::new());
     let Some(binary) = binary(&place, &description()) else { return };
