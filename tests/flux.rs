@@ -141,6 +141,44 @@ fn properties_come_from_a_file_single_ones_count_over_them_and_the_environment_i
     assert_eq!(other["conf"]["text"], "typed", "-c counts over the file");
 }
 
+/// Prints the words of a line as a child in Python, in the folder of resources beside the file.
+const SPLIT: &str = "\
+import storm
+class Split(storm.BasicBolt):
+    def process(self, tup):
+        for word in tup.values[0].split():
+            storm.emit([word])
+Split().run()
+";
+
+#[test]
+fn a_child_in_python_runs_in_the_folder_of_resources_beside_the_file() {
+    let python = Command::new("python3").arg("--version").output();
+    if !python.is_ok_and(|output| output.status.success()) {
+        println!("skipped: there is no python3");
+        return;
+    }
+    let folder = folder();
+    let resources = folder.path().join("resources");
+    std::fs::create_dir(&resources).expect("it can be made");
+    std::fs::write(resources.join("split.py"), SPLIT).expect("it can be written");
+    let adapter = concat!(env!("CARGO_MANIFEST_DIR"), "/topologies/multilang/python/storm.py");
+    std::fs::copy(adapter, resources.join("storm.py")).expect("it can be copied");
+    let shell = "className: org.apache.storm.flux.wrappers.bolts.FluxShellBolt, \
+                 constructorArgs: [[python3, split.py], [word]]}";
+    let split = LINES.lines().find(|line| line.contains("storm.split")).expect("there is one");
+    let text = LINES.replace(split, &format!("  - {{id: split, {shell}"));
+    std::fs::write(folder.path().join("shell.yaml"), text).expect("it can be written");
+    let out = done(folder.path(), &["run", "--flux", "shell.yaml", "--set", "text=text.txt"]);
+    let counts = out.lines().take_while(|line| line.contains('\t'));
+    assert_eq!(counts.filter(|line| line.starts_with("be")).count(), 2, "{out}");
+    let args = ["describe", "--flux", "shell.yaml", "--set", "text=text.txt", "--format", "submit"];
+    let described = nimbus_client::submit::Described::parse(done(folder.path(), &args).as_bytes());
+    let topology = described.expect("it is read").topology.expect("it can be submitted");
+    let object = &topology.bolts["split"].bolt_object;
+    assert!(matches!(object, nimbus_client::thrift::ComponentObject::Shell(_)), "as Storm has it");
+}
+
 #[test]
 fn without_a_file_the_arguments_are_wrong() {
     let folder = folder();

@@ -70,6 +70,7 @@ fn component(component: &Component, topology: &Topology) -> Json {
     json!({
         "id": component.id.as_str(),
         "role": role(&component.role),
+        "class": component.named.as_ref().map(|named| named.name.as_str()),
         "executors": component.executors,
         "tasks": component.tasks,
         "conf": topology.own_conf(component),

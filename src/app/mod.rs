@@ -243,7 +243,9 @@ impl App {
     pub fn build(&self, name: &str, args: &[&str]) -> Result<Topology, AppError> {
         let typed = ["describe", name].into_iter().chain(args.iter().copied());
         match Request::parse(self, "app", typed)? {
-            Request::Describe { topology, conf, .. } => Ok(self.make(&topology, &conf)?.topology),
+            Request::Describe { topology, conf, .. } => {
+                Ok(self.make(&topology, &conf, true)?.topology)
+            }
             _ => panic!("a topology is described, not helped with"),
         }
     }
@@ -254,7 +256,7 @@ impl App {
             Request::Worker(args) => worker::run(args, &self.all_registered())?,
             Request::List => terminal::write_data(self.list("").as_bytes())?,
             Request::Describe { topology, conf, format } => {
-                let made = self.make(&topology, &conf)?;
+                let made = self.make(&topology, &conf, true)?;
                 made.tell(program);
                 let Made { name, topology, .. } = &made;
                 let text = match format {
@@ -270,7 +272,7 @@ impl App {
                 terminal::write_data(text.as_bytes())?;
             }
             Request::Run { topology, options } => {
-                let made = self.make(&topology, &options.conf)?;
+                let made = self.make(&topology, &options.conf, false)?;
                 made.tell_remarks(program);
                 run::run(program, &made, &options)?;
             }
@@ -285,8 +287,9 @@ impl App {
         all
     }
 
-    /// The topology that is wanted; `conf` counts over what it sets itself.
-    fn make(&self, wanted: &Wanted, conf: &Conf) -> Result<Made<'_>, AppError> {
+    /// The topology that is wanted, to be run here unless it `travels`; `conf` counts over what it
+    /// sets itself.
+    fn make(&self, wanted: &Wanted, conf: &Conf, travels: bool) -> Result<Made<'_>, AppError> {
         match wanted {
             Wanted::Known { name, args } => {
                 let entry = self.known(name);
@@ -296,7 +299,11 @@ impl App {
             }
             Wanted::Flux(args) => {
                 let flux = flux::read(args)?;
-                let topology = flux.build(&self.all_registered(), conf)?;
+                let register = self.all_registered();
+                let topology = match travels {
+                    true => flux.build(&register, conf)?,
+                    false => flux.build_here(&register, conf)?,
+                };
                 let remarks = flux.remarks().iter().map(ToString::to_string).collect();
                 Ok(Made { name: flux.name().to_owned(), topology, report: None, remarks })
             }

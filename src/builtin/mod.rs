@@ -16,9 +16,9 @@ pub use shell::{ShellArgs, ShellStream};
 use crate::topology::Register;
 
 /// Storm's spout that runs a child, as Flux names it.
-pub const FLUX_SHELL_SPOUT: &str = "org.apache.storm.flux.wrappers.spouts.FluxShellSpout";
+pub const FLUX_SHELL_SPOUT: &str = crate::topology::FLUX_SHELL_SPOUT;
 /// Storm's bolt that runs a child, as Flux names it.
-pub const FLUX_SHELL_BOLT: &str = "org.apache.storm.flux.wrappers.bolts.FluxShellBolt";
+pub const FLUX_SHELL_BOLT: &str = crate::topology::FLUX_SHELL_BOLT;
 
 /// The built-in components, and nothing else.
 pub fn register() -> Register {

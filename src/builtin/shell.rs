@@ -1,6 +1,7 @@
 //! Storm's shell spout and shell bolt, as Flux names them.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -26,9 +27,10 @@ macro_rules! made {
             for (name, value) in &args.env {
                 made = made.env(name, value);
             }
-            match std::env::current_dir() {
+            match (&args.directory, std::env::current_dir()) {
+                (Some(folder), _) => made.directory(folder),
                 // Of the worker, in which this is made.
-                Ok(folder) if !args.change_directory => made.directory(folder),
+                (None, Ok(folder)) if !args.change_directory => made.directory(folder),
                 _ => made,
             }
         }
@@ -48,11 +50,14 @@ pub struct ShellArgs {
     #[serde(default)]
     pub streams: BTreeMap<String, ShellStream>,
     /// Variables of the child's environment, beside what it inherits.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
     /// Whether the child runs in the folder of resources, else where its worker runs.
-    #[serde(default = "yes")]
+    #[serde(default = "yes", skip_serializing_if = "is_usual")]
     pub change_directory: bool,
+    /// Where the child runs, whatever else is said: of a topology that does not travel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directory: Option<PathBuf>,
 }
 
 /// One stream of a shell component.
@@ -69,10 +74,20 @@ pub struct ShellStream {
 impl ShellArgs {
     /// A command without streams.
     pub fn new(command: Vec<String>) -> Self {
-        Self { command, streams: BTreeMap::new(), env: BTreeMap::new(), change_directory: true }
+        Self {
+            command,
+            streams: BTreeMap::new(),
+            env: BTreeMap::new(),
+            change_directory: true,
+            directory: None,
+        }
     }
 }
 
 fn yes() -> bool {
     true
+}
+
+fn is_usual(change_directory: &bool) -> bool {
+    *change_directory
 }

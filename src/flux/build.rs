@@ -1,6 +1,7 @@
 //! Makes a topology of what a file says and of what is registered.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde_json::Value as Json;
 
@@ -36,7 +37,8 @@ const GROUPINGS: [&str; 9] = [
 /// A mistake, and its place where it has one.
 type MaybePlaced = (Option<Position>, Mistake);
 
-/// The topology; `conf` is set over what the file sets.
+/// The topology; `conf` is set over what the file sets, and `directory` is where the children of
+/// shell components run, if it does not travel.
 ///
 /// # Errors
 /// Everything that is wrong with it.
@@ -44,9 +46,10 @@ pub(super) fn build(
     definition: &Definition,
     register: &Register,
     conf: &Conf,
+    directory: Option<&Path>,
 ) -> Result<Topology, Vec<MaybePlaced>> {
     let beans = Beans::new(&definition.components);
-    let mut maker = Maker { definition, register, beans, mistakes: Vec::new() };
+    let mut maker = Maker { definition, register, beans, directory, mistakes: Vec::new() };
     let builder = maker.builder(conf);
     if !maker.mistakes.is_empty() {
         let placed = maker.mistakes.into_iter().map(|(at, mistake)| (Some(at), mistake));
@@ -80,6 +83,7 @@ struct Maker<'a> {
     definition: &'a Definition,
     register: &'a Register,
     beans: Beans<'a>,
+    directory: Option<&'a Path>,
     mistakes: Vec<Placed>,
 }
 
@@ -172,11 +176,7 @@ impl<'a> Maker<'a> {
             return Err((class.at, unknown_class(&class.value, &names)));
         }
         if is_shell(&class.value) {
-            let (args, conf) = shell(object, &mut self.beans)?;
-            let named = self.fitting(object, vec![args], |named| {
-                self.register.resolve(named).map(|made| made.map(drop))
-            })?;
-            return Ok((named, conf));
+            return shell(object, &mut self.beans, self.directory);
         }
         self.refuse_methods(object)?;
         let forms = self.beans.forms(object)?;

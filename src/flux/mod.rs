@@ -130,10 +130,33 @@ impl Flux {
 
     /// The topology, its components made by `register`; `conf` counts over what the file sets.
     ///
+    /// It may travel: the children of its shell components run where their worker has the topology's
+    /// resources.
+    ///
     /// # Errors
     /// Everything that is wrong with it.
     pub fn build(&self, register: &Register, conf: &Conf) -> Result<Topology, FluxErrors> {
-        build::build(&self.definition, register, conf)
+        self.build_in(None, register, conf)
+    }
+
+    /// As [`build`](Self::build), to be run in this process: the children of shell components run in
+    /// the folder of resources, if there is one.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn build_here(&self, register: &Register, conf: &Conf) -> Result<Topology, FluxErrors> {
+        // A child is started in it, so that it must mean the same from everywhere.
+        let resources = self.resources.as_ref().and_then(|folder| std::path::absolute(folder).ok());
+        self.build_in(resources.as_deref(), register, conf)
+    }
+
+    fn build_in(
+        &self,
+        directory: Option<&Path>,
+        register: &Register,
+        conf: &Conf,
+    ) -> Result<Topology, FluxErrors> {
+        build::build(&self.definition, register, conf, directory)
             .map_err(|mistakes| FluxErrors(told(&self.sources, mistakes)))
     }
 }

@@ -11,6 +11,7 @@
 //! | `changeChildCWD(truth)` | whether the child runs in the folder of resources, as it does |
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde_json::Value as Json;
 
@@ -19,6 +20,7 @@ use super::definition::{At, Object, nearest_ignoring_case};
 use super::error::Mistake;
 use super::place::Position;
 use crate::builtin::{FLUX_SHELL_BOLT, FLUX_SHELL_SPOUT, ShellArgs, ShellStream};
+use crate::topology::Named;
 
 const METHODS: [&str; 6] = [
     "setDefaultStream",
@@ -34,14 +36,16 @@ pub(super) fn is_shell(class: &str) -> bool {
     [FLUX_SHELL_SPOUT, FLUX_SHELL_BOLT].contains(&class)
 }
 
-/// The arguments of a shell component and its own configuration.
+/// A shell component and its own configuration; `directory` is where its child runs, if that is
+/// known already.
 ///
 /// # Errors
 /// The first argument that is wrong.
 pub(super) fn shell<'a>(
     object: &'a Object,
     beans: &mut Beans<'a>,
-) -> Result<(Json, Vec<(String, Json)>), Placed> {
+    directory: Option<&Path>,
+) -> Result<(Named, Vec<(String, Json)>), Placed> {
     let class = &object.class;
     let wrong = |method: &str, takes| Mistake::MethodArguments { method: method.to_owned(), takes };
     let constructor = beans.resolve_all(&object.constructor, object.file)?;
@@ -76,8 +80,10 @@ pub(super) fn shell<'a>(
         let args = beans.resolve_all(&method.args, object.file)?;
         shell.call(&class.value, &method.name, &args)?;
     }
-    let args = serde_json::to_value(shell.args).expect("texts are JSON");
-    Ok((args, shell.conf))
+    if shell.args.change_directory {
+        shell.args.directory = directory.map(Path::to_owned);
+    }
+    Ok((Named::new(class.value.as_str()).args(shell.args), shell.conf))
 }
 
 struct Shell {

@@ -30,7 +30,7 @@ pub use factory::{
 };
 pub(crate) use factory::{BoltFactory, SpoutFactory};
 pub(crate) use tasks::{TaskPlan, executor_ranges};
-pub(crate) use thrift::{SHELL_BOLT, SHELL_SPOUT};
+pub(crate) use thrift::{FLUX_SHELL_BOLT, FLUX_SHELL_SPOUT, SHELL_BOLT, SHELL_SPOUT};
 pub(crate) use validate::is_feedback;
 
 use serde_json::Value as Json;

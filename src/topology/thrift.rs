@@ -33,6 +33,10 @@ pub(crate) const PARTIAL_KEY: &str = "org.apache.storm.grouping.PartialKeyGroupi
 
 /// Registered name of a bolt that a child process runs; its arguments are what describes it.
 pub(crate) const SHELL_BOLT: &str = "$shell-bolt";
+/// Storm's spout that runs a child, as Flux names it.
+pub(crate) const FLUX_SHELL_SPOUT: &str = "org.apache.storm.flux.wrappers.spouts.FluxShellSpout";
+/// Storm's bolt that runs a child, as Flux names it.
+pub(crate) const FLUX_SHELL_BOLT: &str = "org.apache.storm.flux.wrappers.bolts.FluxShellBolt";
 /// Registered name of a spout that a child process runs.
 pub(crate) const SHELL_SPOUT: &str = "$shell-spout";
 
@@ -235,13 +239,16 @@ impl Topology {
 /// A component as it travels: by its command if two words say all of it, as Storm has it, else by its
 /// registered name.
 fn component_object(named: &Named) -> ComponentObject {
-    let is_shell = [SHELL_BOLT, SHELL_SPOUT].contains(&named.name.as_str());
-    let says_more = |key: &str| named.args.get(key).is_some();
-    let word = |position: usize| named.args["argv"][position].as_str().map(str::to_owned);
+    let words = match named.name.as_str() {
+        SHELL_BOLT | SHELL_SPOUT => &named.args["argv"],
+        FLUX_SHELL_BOLT | FLUX_SHELL_SPOUT => &named.args["command"],
+        _ => &Json::Null,
+    };
+    let more = ["env", "directory", "change_directory"];
+    let says_more = more.iter().any(|key| named.args.get(key).is_some());
+    let word = |position: usize| words[position].as_str().map(str::to_owned);
     match (word(0), word(1), word(2)) {
-        (Some(command), Some(script), None)
-            if is_shell && !says_more("env") && !says_more("directory") =>
-        {
+        (Some(command), Some(script), None) if !says_more => {
             ComponentObject::Shell(ShellComponent::new(command, script))
         }
         _ => ComponentObject::JavaObject(java_object(named)),
