@@ -185,7 +185,7 @@ pub(crate) struct ReadySet(Vec<u64>);
 
 impl ReadySet {
     pub fn with_slots(slots: usize) -> Self {
-        Self(vec![0; slots.div_ceil(64)])
+        Self(vec![0; slots.div_ceil(64).max(1)])
     }
 
     #[inline]
@@ -196,6 +196,13 @@ impl ReadySet {
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.0.iter().all(|word| *word == 0)
+    }
+
+    /// A bit for each ready slot; those from 63 on share the last one.
+    #[inline]
+    pub fn folded(&self) -> u64 {
+        let (first, others) = self.0.split_first().expect("there is room for a slot");
+        *first | u64::from(others.iter().any(|word| *word != 0)) << 63
     }
 
     /// Takes the lowest ready slot that is not below `from`.

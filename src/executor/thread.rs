@@ -6,6 +6,7 @@
 //!   wait:  parked          sleep until woken or the next timer
 //!          spin-then-park  spin a little first
 //!          spin            never sleep
+//!   A thread whose components watch descriptors looks at them for a moment before it sleeps.
 //! ```
 //!
 //! **Invariants.** The clock is read once per cycle; in one cycle in sixteen also around the runs of
@@ -35,6 +36,10 @@ const LOOK_INTERVAL: Duration = Duration::from_micros(20);
 
 /// A cycle from which on what is for other workers is written at its end, however busy the thread is.
 const LONG_CYCLE: Duration = Duration::from_micros(10);
+
+/// How long an idle thread goes on looking at the descriptors of components that ran just now: about
+/// what another process takes to answer, so that the answer finds it awake.
+const ANSWER_TIME: Duration = Duration::from_micros(50);
 
 /// Settles what a thread needs before it runs a [`Duty`]: timers that are not rounded up.
 pub(crate) fn prepare_thread() {
@@ -67,6 +72,8 @@ pub(crate) struct Duty {
     untimed_cycles: u32,
     /// When a busy thread looks at its descriptors next.
     next_look: Time,
+    /// Until when an answer to components of this thread may be waited for without sleeping.
+    lively_until: Time,
     /// Raised by whoever sends commands to the thread.
     commands: Arc<CommandQueue>,
 }
@@ -140,6 +147,7 @@ impl Duty {
             last_cycle: Time::ZERO,
             untimed_cycles: 0,
             next_look: Time::ZERO,
+            lively_until: Time::ZERO,
             commands,
         }
     }
@@ -160,7 +168,12 @@ impl Duty {
                         WaitProfile::SpinThenPark => now.since(since) < SPIN_BEFORE_PARK,
                         WaitProfile::Spin => true,
                     };
-                    if spins {
+                    if now < self.lively_until {
+                        self.note(Since::Spun);
+                        self.next_look = Time::ZERO;
+                        // The other process may be in need of this core.
+                        std::thread::yield_now();
+                    } else if spins {
                         self.note(Since::Spun);
                         std::hint::spin_loop();
                     } else {
@@ -183,7 +196,7 @@ impl Duty {
             });
             self.note(Since::Slept);
             // What the sleep ended for is known.
-            if self.watches() {
+            if self.watchers() != 0 {
                 self.next_look = self.clock.now() + LOOK_INTERVAL;
             }
         }
@@ -217,7 +230,7 @@ impl Duty {
         if self.exchange.is_some() {
             self.receive_from_workers(now);
         }
-        if self.watches() {
+        if self.watchers() != 0 {
             self.heed_descriptors(now);
         }
         if self.signal.raised.load(Ordering::Relaxed) && self.heed_signal() {
@@ -227,6 +240,7 @@ impl Duty {
         if now >= self.next_deadline {
             self.heed_timers(now);
         }
+        self.expect_answers(now);
         let timed = self.untimed_cycles == 0 && !self.transfer.ready.is_empty();
         self.untimed_cycles = match timed {
             true => ExecutorCounts::TIMED - 1,
@@ -344,10 +358,19 @@ impl Duty {
         }
     }
 
-    /// Whether components of this thread watch descriptors.
+    /// Executors of this thread whose components watch descriptors, a bit for each.
     #[inline]
-    fn watches(&self) -> bool {
-        self.signal.unparker.poller().is_some_and(Poller::serves_components)
+    fn watchers(&self) -> u64 {
+        self.signal.unparker.poller().map_or(0, Poller::watchers)
+    }
+
+    /// Notes that components which watch descriptors are about to run.
+    #[inline]
+    fn expect_answers(&mut self, now: Time) {
+        let watchers = self.watchers();
+        if watchers != 0 && self.transfer.ready.folded() & watchers != 0 {
+            self.lively_until = now + ANSWER_TIME;
+        }
     }
 
     /// Has executors run whose components' descriptors have changed. A thread that slept knows them

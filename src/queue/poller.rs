@@ -42,8 +42,8 @@ pub(crate) struct Poller {
     slots: ArrayQueue<u32>,
     /// Whether a slot found no room.
     overrun: AtomicBool,
-    /// Whether components watch anything here.
-    watched: AtomicBool,
+    /// Executors whose components watch anything here: bit `slot`, those beyond share the last one.
+    watchers: AtomicU64,
 }
 
 /// What a socket is watched for, besides its end.
@@ -86,8 +86,8 @@ impl Poller {
         let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         epoll::add(&epoll, &wake, EventData::new_u64(WAKE), EventFlags::IN | EventFlags::ET)?;
         let slots = ArrayQueue::new(2 * MOST_EVENTS);
-        let (overrun, watched) = (AtomicBool::new(false), AtomicBool::new(false));
-        Ok(Self { epoll, wake, ready: AtomicU64::new(0), slots, overrun, watched })
+        let (overrun, watchers) = (AtomicBool::new(false), AtomicU64::new(0));
+        Ok(Self { epoll, wake, ready: AtomicU64::new(0), slots, overrun, watchers })
     }
 
     /// Watches a socket, until it is closed.
@@ -120,14 +120,14 @@ impl Poller {
             Ready::Writable => EventFlags::OUT,
         };
         epoll::add(&self.epoll, descriptor, data, flags | EventFlags::ET)?;
-        self.watched.store(true, Ordering::Relaxed);
+        self.watchers.fetch_or(Self::bit(slot as usize), Ordering::Relaxed);
         Ok(())
     }
 
-    /// Whether components watch descriptors here.
+    /// Executors whose components watch descriptors here, a bit for each; see [`Poller::bit`].
     #[inline]
-    pub fn serves_components(&self) -> bool {
-        self.watched.load(Ordering::Relaxed)
+    pub fn watchers(&self) -> u64 {
+        self.watchers.load(Ordering::Relaxed)
     }
 
     /// The next executor whose components' descriptors have changed.
@@ -152,7 +152,7 @@ impl Poller {
         }
     }
 
-    /// The bit of a socket in [`Poller::take_ready`].
+    /// The bit of a socket in [`Poller::take_ready`], or of a slot.
     #[inline]
     pub fn bit(token: usize) -> u64 {
         1 << (token as u64).min(BITS - 1)

@@ -183,7 +183,7 @@ impl Child {
         match self.liveness.due(now) {
             Due::Later(at) => return Ok(at),
             Due::Ask => {
-                self.liveness.asked();
+                self.liveness.asked(self.signs(), now);
                 ask(&mut self.writer);
                 self.write()?;
             }

@@ -1,8 +1,10 @@
 //! Whether a silent child still lives, and when to look; pure.
 //!
 //! A child lives while it speaks. If it has not for a third of the timeout, it is asked for a word
-//! (bolts alone can be). If it has not for the whole timeout, it is looked at: one that took bytes
-//! from its pipe or used processor time since the last look is busy, not dead. One that goes on like
+//! (bolts alone can be), and looked at. If a timeout later it has not spoken, it is looked at again:
+//! one that took bytes from its pipe or used processor time since the last look is busy, not dead.
+//! What cannot be asked is looked at each timeout while it owes a word, so that its silence is found
+//! out within two. One that goes on like
 //! this for [`MOST_TIMEOUTS`] timeouts without a word is ended all the same: what spins for so long
 //! does not come back.
 
@@ -20,7 +22,7 @@ const ASKS_PER_TIMEOUT: u32 = 3;
 #[derive(Debug)]
 pub(super) struct Liveness {
     timeout: Duration,
-    /// When it last spoke, or was given something to answer for after it owed nothing.
+    /// When it last spoke, was asked for a word, or began to owe one.
     last_word: Time,
     /// When it last gave a sign of any kind.
     last_sign: Time,
@@ -86,22 +88,24 @@ impl Liveness {
         (self.last_word, self.last_sign, self.is_asked) = (now, now, false);
     }
 
-    /// It was asked for a word.
-    pub fn asked(&mut self) {
-        self.is_asked = true;
+    /// It was asked for a word, and looked at. Its time begins now: nobody may have had the time to
+    /// ask it before.
+    pub fn asked(&mut self, signs: Signs, now: Time) {
+        (self.is_asked, self.seen) = (true, signs);
+        (self.last_word, self.last_sign) = (now, now);
     }
 
     /// What is to be done now.
     pub fn due(&self, now: Time) -> Due {
-        let look_at = self.last_sign + self.timeout;
-        if now >= look_at {
-            return Due::Look;
-        }
-        let ask_at = self.last_word + self.timeout / ASKS_PER_TIMEOUT;
-        match self.can_be_asked && !self.is_asked {
-            true if now >= ask_at => Due::Ask,
-            true => Due::Later(ask_at.min(look_at)),
-            false => Due::Later(look_at),
+        let may_be_asked = self.can_be_asked && !self.is_asked;
+        let at = match may_be_asked {
+            true => self.last_word + self.timeout / ASKS_PER_TIMEOUT,
+            false => self.last_sign + self.timeout,
+        };
+        match may_be_asked {
+            _ if now < at => Due::Later(at),
+            true => Due::Ask,
+            false => Due::Look,
         }
     }
 
@@ -144,19 +148,29 @@ mod tests {
         liveness.ask_from_now_on();
         assert_eq!(liveness.due(at(9)), Due::Later(at(10)));
         assert_eq!(liveness.due(at(10)), Due::Ask);
-        liveness.asked();
-        assert_eq!(liveness.due(at(10)), Due::Later(at(30)));
-        assert_eq!(liveness.due(at(30)), Due::Look);
+        liveness.asked(signs(5, 5), at(11));
+        assert_eq!(liveness.due(at(12)), Due::Later(at(41)));
+        assert_eq!(liveness.due(at(41)), Due::Look);
+        assert_eq!(liveness.look(signs(5, 5), at(41)), Err(Dead::Silent));
     }
 
     #[test]
     fn a_word_starts_everything_anew() {
         let mut liveness = Liveness::new(TIMEOUT, at(0));
         liveness.ask_from_now_on();
-        liveness.asked();
+        liveness.asked(signs(0, 0), at(10));
         liveness.spoke(at(20));
         assert_eq!(liveness.due(at(29)), Due::Later(at(30)));
         assert_eq!(liveness.due(at(30)), Due::Ask);
+    }
+
+    #[test]
+    fn nobody_is_looked_at_who_was_not_asked() {
+        let mut liveness = Liveness::new(TIMEOUT, at(0));
+        liveness.ask_from_now_on();
+        assert_eq!(liveness.due(at(1_000)), Due::Ask, "the host had no time for it");
+        liveness.asked(signs(0, 0), at(1_000));
+        assert_eq!(liveness.due(at(1_029)), Due::Later(at(1_030)));
     }
 
     #[test]
