@@ -239,3 +239,42 @@ pub(super) enum Filled {
     /// The buffer is full; there may be more.
     Full,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    fn session() -> (Session, TcpStream) {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (peer, _) = listener.accept().unwrap();
+        let connected = Connected { stream, number: 1, read: Vec::new() };
+        (Session::new(connected, Time::ZERO), peer)
+    }
+
+    #[test]
+    fn a_busy_thread_keeps_few_bytes_back_for_a_while_and_none_that_the_peer_waits_for() {
+        let (mut session, _peer) = session();
+        let at = |nanos: u64| Time::from_nanos(1_000_000 + nanos);
+        assert!(!session.keeps_back(at(0)));
+        session.out.push(1);
+        assert!(session.keeps_back(at(0)));
+        session.out.push(2);
+        assert!(session.keeps_back(at(19_999)));
+        assert!(!session.keeps_back(at(20_000)));
+        assert!(session.write().unwrap());
+
+        session.out.push(3);
+        assert!(session.keeps_back(at(30_000)));
+        session.is_awaited = true;
+        assert!(!session.keeps_back(at(30_000)));
+        assert!(session.write().unwrap());
+
+        session.out.resize(WRITE_BYTES - 1, 4);
+        assert!(session.keeps_back(at(60_000)));
+        session.out.push(4);
+        assert!(!session.keeps_back(at(60_000)));
+    }
+}
