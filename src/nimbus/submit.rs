@@ -25,6 +25,7 @@ use crate::builtin;
 use crate::conf::WORKER_SECRET;
 use crate::id::ComponentId;
 use crate::server::Caller;
+use crate::shell;
 use crate::system_topology::{InvalidTopology, METRICS_PREFIX, normalised};
 
 /// A submission as it comes from a client.
@@ -122,7 +123,9 @@ impl Core {
             }
         };
         if !has_binary {
-            validate::stock(&topology, &builtin::register())?;
+            let mut built_in = builtin::register();
+            shell::register(&mut built_in);
+            validate::stock(&topology, &built_in)?;
         }
         let owner = self.owner(caller);
         keep_secret(&mut conf)?;

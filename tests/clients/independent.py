@@ -13,9 +13,7 @@ import socket
 import sys
 import time
 
-sys.path.insert(0, sys.argv[1])
-
-from storm import Nimbus
+from storm_client import connect
 from storm.ttypes import (
     AlreadyAliveException,
     Bolt,
@@ -31,22 +29,8 @@ from storm.ttypes import (
     StormTopology,
     StreamInfo,
 )
-from thrift.protocol.TBinaryProtocol import TBinaryProtocol
-from thrift.transport.TSocket import TSocket
-from thrift.transport.TTransport import TFramedTransport
-
-# The generated types are keys of maps, and the compiler gives them no hash.
-GlobalStreamId.__hash__ = lambda self: hash((self.componentId, self.streamId))
 
 CONNECTIONS = 10_000
-
-
-def connect(port):
-    transport = TSocket("127.0.0.1", port)
-    transport.setTimeout(30_000)
-    framed = TFramedTransport(transport)
-    framed.open()
-    return Nimbus.Client(TBinaryProtocol(framed))
 
 
 def refused(exception, part, call):

@@ -4,6 +4,7 @@
 
 mod blobs;
 mod cluster;
+mod shell;
 #[cfg(feature = "zookeeper")]
 #[path = "../support"]
 mod support {
