@@ -8,7 +8,9 @@ use crossbeam_queue::ArrayQueue;
 use smallvec::SmallVec;
 
 use crate::clock::Time;
-use crate::component::{ChooseTasks, ComponentError, Declarer, Result, TaskContext, Waker};
+use crate::component::{
+    BelongsTo, ChooseTasks, ComponentError, Declarer, Result, TaskContext, Waker,
+};
 use crate::id::TaskId;
 use crate::tuple::staging::{Staging, Target};
 use crate::tuple::{Anchor, Anchors, IntoValues, Tuple, TupleRef, Value};
@@ -294,7 +296,8 @@ impl Collector {
         let mut tasks = Vec::new();
         let position = self.staging.position(stream).expect("the emission was staged");
         if let Some(chooser) = &mut self.chooser {
-            chooser.choose(position, &self.staging.block.values[start..], &mut tasks);
+            let values = &self.staging.block.values[start..];
+            chooser.choose(position, values, BelongsTo::Trees(self.anchors.close()), &mut tasks);
         }
         self.staging.listed.push(TaskId(tasks.len() as u16));
         self.staging.listed.extend(&tasks);

@@ -17,7 +17,7 @@ use crate::conf::TopologyConf;
 use crate::id::{ComponentId, ExecutorId, StreamId, TaskId};
 use crate::metrics::{LatencyMetric, Metric, Metrics};
 use crate::queue::{Ready, Unparker};
-use crate::tuple::{Fields, Value};
+use crate::tuple::{Anchor, Fields, MessageId, Value};
 
 /// Any error of an author's own code; `?` makes it from every error type and `.into()` from text.
 pub type ComponentError = Box<dyn std::error::Error + Send + Sync>;
@@ -263,10 +263,26 @@ impl fmt::Debug for TaskContext {
     }
 }
 
+/// What an emission is part of, for who sends it on when its tasks are asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum BelongsTo<'a> {
+    /// The trees of a bolt's input.
+    Trees(&'a [Anchor]),
+    /// A spout's message, if it has an id.
+    Message(Option<&'a MessageId>),
+}
+
 /// Chooses the tasks of an emission at once; implemented by the executor's router.
 pub(crate) trait ChooseTasks: Send + std::fmt::Debug {
-    /// Appends the tasks that the groupings of the stream at `position` choose for the values.
-    fn choose(&mut self, position: usize, values: &[Value], tasks: &mut Vec<TaskId>);
+    /// Appends the tasks that the groupings of the stream at `position` choose for the values of an
+    /// emission.
+    fn choose(
+        &mut self,
+        position: usize,
+        values: &[Value],
+        belongs_to: BelongsTo<'_>,
+        tasks: &mut Vec<TaskId>,
+    );
 }
 
 /// A descriptor cannot be watched.

@@ -37,6 +37,7 @@
 //! | 8 | `local` | `LocalCluster` with a real or a simulated clock, and `complete_topology` |
 //! | 8 | `supervisor` | keeps a worker process in each assigned slot of a machine (feature `daemons`) |
 //! | 9 | `worker`, `measured` | the process that runs some executors of a topology for a supervisor; what only the benches see |
+//! | 9 | `child` | a registered component as the child process of a multilang host |
 //! | 9 | `builtin` | the components that every binary has, Storm's under their Java names |
 //! | 10 | `flux` | topologies in YAML |
 //! | 10 | `nimbus` | what Nimbus decides, and the Nimbus that acts on it (feature `daemons`) |
@@ -51,6 +52,7 @@ pub mod assignment;
 pub mod blobstore;
 pub mod bolt;
 pub mod builtin;
+pub mod child;
 pub mod clock;
 #[cfg(feature = "daemons")]
 pub mod cluster;

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::clock::Time;
-use crate::component::{ChooseTasks, ComponentError, Declarer, Result, TaskContext};
+use crate::component::{BelongsTo, ChooseTasks, ComponentError, Declarer, Result, TaskContext};
 use crate::id::TaskId;
 use crate::tuple::staging::{Staging, Target};
 use crate::tuple::{Anchor, IntoValues, MessageId};
@@ -184,13 +184,16 @@ impl SpoutCollector {
         id: Option<impl Into<MessageId>>,
     ) -> Vec<TaskId> {
         let start = self.staging.block.values.len();
+        let ids = self.staging.message_ids.len();
         if !self.emit_at(stream, Target::Listed, values, id) {
             return Vec::new();
         }
         let mut tasks = Vec::new();
         let position = self.staging.position(stream).expect("the emission was staged");
         if let Some(chooser) = &mut self.chooser {
-            chooser.choose(position, &self.staging.block.values[start..], &mut tasks);
+            let id = self.staging.message_ids.get(ids);
+            let values = &self.staging.block.values[start..];
+            chooser.choose(position, values, BelongsTo::Message(id), &mut tasks);
         }
         self.staging.listed.push(TaskId(tasks.len() as u16));
         self.staging.listed.extend(&tasks);

@@ -13,6 +13,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use super::words::parse_duration;
 use super::{App, AppError, Entry};
+use crate::child::ChildArgs;
 use crate::conf::{Conf, ConfErrors, TopologyConf, keys, nearest};
 use crate::worker::WorkerArgs;
 
@@ -23,7 +24,7 @@ const DEFAULT_DRAIN: &str = "5s";
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
 /// What may stand first.
-const COMMANDS: [&str; 6] = ["run", "describe", "list", "submit", "worker", "help"];
+const COMMANDS: [&str; 7] = ["run", "describe", "list", "submit", "worker", "component", "help"];
 
 /// Names of arguments are prefixed, so that a topology may have fields of the same names.
 mod id {
@@ -59,6 +60,8 @@ pub(super) enum Request {
     List,
     /// A supervisor wants a worker.
     Worker(WorkerArgs),
+    /// A multilang host wants a child.
+    Component(ChildArgs),
     /// Print this text: help or version.
     Print(String),
 }
@@ -150,6 +153,7 @@ impl Request {
         match part {
             "list" => return Ok(Self::List),
             "worker" => return Ok(Self::Worker(WorkerArgs::from_matches(matches))),
+            "component" => return Ok(Self::Component(ChildArgs::from_matches(matches))),
             _ => {}
         }
         let (topology, args) = wanted(app, program, part, matches)?;
@@ -272,7 +276,7 @@ fn command(app: &App, program: &str) -> Command {
         ))
         .subcommand_required(true)
         .subcommands([run, describe, Command::new("list").about("List the topologies")])
-        .subcommand(WorkerArgs::command())
+        .subcommands([WorkerArgs::command(), ChildArgs::command()])
 }
 
 fn part(name: &'static str, about: &'static str, topologies: &[Entry]) -> Command {

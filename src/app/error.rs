@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::child::ChildError;
 use crate::component::{ComponentError, error_chain};
 use crate::conf::ConfErrors;
 use crate::flux::FluxErrors;
@@ -57,6 +58,9 @@ pub enum AppError {
     /// A worker could not run.
     #[error("the worker ends: {0}")]
     Worker(#[from] WorkerError),
+    /// A component could not run as a child.
+    #[error("the component ends: {0}")]
+    Component(#[from] ChildError),
     /// Nothing can be written.
     #[error("cannot write to standard output: {0}")]
     Output(#[from] io::Error),

@@ -6,6 +6,7 @@
 //!   hello list                   print the topologies
 //!   hello submit NAME [ARGS]     tell which command submits it
 //!   hello worker …               run some executors of a submitted topology, for a supervisor
+//!   hello component NAME [ARGS]  run a registered component, for a multilang host
 //!
 //!   hello run --flux FILE        the same with a topology in YAML
 //!   hello describe --flux FILE
@@ -56,7 +57,7 @@ use crate::conf::Conf;
 use crate::local::RunningTopology;
 use crate::topology::{FromArgs, GroupingFromArgs, Register, Topology, TopologyBuilder};
 use crate::tuple::codec::ObjectReader;
-use crate::worker;
+use crate::{child, worker};
 use args::{Format, Request, Wanted};
 
 /// Topologies, and the components that they name, as one program.
@@ -254,6 +255,7 @@ impl App {
         match Request::parse(self, program, args)? {
             Request::Print(text) => terminal::write_data(text.as_bytes())?,
             Request::Worker(args) => worker::run(args, &self.all_registered())?,
+            Request::Component(args) => child::run(&args, &self.all_registered())?,
             Request::List => terminal::write_data(self.list("").as_bytes())?,
             Request::Describe { topology, conf, format } => {
                 let made = self.make(&topology, &conf, true)?;

@@ -16,7 +16,7 @@ use super::pending::{Applied, Message, Pending};
 use crate::acker::{Tree, flag};
 use crate::clock::Time;
 use crate::component::ChooseTasks;
-use crate::component::{ComponentError, error_chain};
+use crate::component::{BelongsTo, ComponentError, error_chain};
 use crate::counter::{ExecutorCounts, OutputCounts};
 use crate::grouping::{Choice, Grouper};
 use crate::id::{ComponentId, RootId, StreamId, TaskId};
@@ -615,7 +615,13 @@ impl fmt::Debug for Router {
 pub(crate) struct Chooser(pub Vec<Route>);
 
 impl ChooseTasks for Chooser {
-    fn choose(&mut self, position: usize, values: &[Value], tasks: &mut Vec<TaskId>) {
+    fn choose(
+        &mut self,
+        position: usize,
+        values: &[Value],
+        _: BelongsTo<'_>,
+        tasks: &mut Vec<TaskId>,
+    ) {
         let mut receivers = Vec::new();
         self.0[position].choose(values, &mut receivers);
         tasks.extend(receivers.iter().map(|receiver| receiver.task));

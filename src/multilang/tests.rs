@@ -50,9 +50,10 @@ fn as_read(framing: Framing, value: &Value) -> Value {
     };
     match value.view() {
         ValueRef::I32(value) => i64::from(value).into(),
-        // JSON has the shortest decimal of the narrow float.
+        // JSON has a shortest decimal of the narrow float, of which there may be two.
         ValueRef::F32(value) if is_json && value.is_finite() => {
-            value.to_string().parse::<f64>().expect("a float").into()
+            let text = serde_json::to_string(&value).expect("a number");
+            text.parse::<f64>().expect("a number").into()
         }
         ValueRef::F32(value) => float(value.into()),
         ValueRef::F64(value) => float(value),
@@ -151,9 +152,7 @@ fn read_said(message: FromChild<'_>) -> Said {
         },
         FromChild::Ack(id) => Said::Ack(number(id)),
         FromChild::Fail(id) => Said::Fail(number(id)),
-        FromChild::Answered { id, values } => {
-            Said::Answered(id, values.map(|values| std::mem::take(values)))
-        }
+        FromChild::Answered { id, values } => Said::Answered(id, values.map(std::mem::take)),
         FromChild::Log { text, level } => Said::Log(text.into(), level),
         FromChild::Error { text } => Said::Error(text.into()),
         FromChild::Metrics { name, params } => Said::Metrics(name.into(), params),

@@ -11,7 +11,7 @@ use smol_str::SmolStr;
 
 use super::CustomGrouping;
 use crate::bolt::{BasicBolt, Bolt};
-use crate::component::ComponentError;
+use crate::component::{ComponentError, Declarer};
 use crate::spout::Spout;
 use crate::tuple::codec::ObjectReader;
 
@@ -24,6 +24,15 @@ pub(crate) type BoltFactory = Arc<dyn Fn() -> BoltInstance + Send + Sync>;
 pub(crate) enum BoltInstance {
     Bolt(Box<dyn Bolt>),
     Basic(Box<dyn BasicBolt>),
+}
+
+impl BoltInstance {
+    pub fn declare(&self, declare: &mut Declarer) {
+        match self {
+            Self::Bolt(bolt) => bolt.declare(declare),
+            Self::Basic(bolt) => bolt.declare(declare),
+        }
+    }
 }
 
 /// A component by its registered name and its constructor's arguments: what can travel to another

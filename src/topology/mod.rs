@@ -28,7 +28,7 @@ pub use factory::{
     AnyComponent, AnyGrouping, FromArgs, GroupingFromArgs, IntoBolt, IntoGrouping, IntoSpout,
     Named, OfBolt, OfSpout, Register,
 };
-pub(crate) use factory::{BoltFactory, SpoutFactory};
+pub(crate) use factory::{BoltFactory, Maker, SpoutFactory};
 pub(crate) use tasks::{TaskPlan, executor_ranges};
 pub(crate) use thrift::{FLUX_SHELL_BOLT, FLUX_SHELL_SPOUT, SHELL_BOLT, SHELL_SPOUT};
 pub(crate) use validate::is_feedback;

@@ -300,7 +300,7 @@ pub fn archive(behaviour: &str, change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
 
 /// An example beside the tests. Cargo builds them when it runs all tests, not when it runs these
 /// alone, so it is asked once more.
-fn example(name: &str) -> PathBuf {
+pub fn example(name: &str) -> PathBuf {
     static BUILT: Once = Once::new();
     BUILT.call_once(|| {
         let mut cargo = Command::new(env!("CARGO"));

@@ -3,6 +3,7 @@
 //! Each test has a cluster in a folder of its own; whatever happens, nothing of it is left running.
 
 mod blobs;
+mod child;
 mod cluster;
 mod shell;
 #[cfg(feature = "zookeeper")]
