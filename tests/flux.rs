@@ -141,6 +141,58 @@ fn properties_come_from_a_file_single_ones_count_over_them_and_the_environment_i
     assert_eq!(other["conf"]["text"], "typed", "-c counts over the file");
 }
 
+/// Each of Storm's test components behind one that it understands, and all of them printed.
+const TESTING: &str = "\
+name: testing
+components:
+  - {id: fields, className: org.apache.storm.tuple.Fields, constructorArgs: [[source, event]]}
+spouts:
+  - {id: events, className: org.apache.storm.testing.TestEventLogSpout, constructorArgs: [5]}
+  - {id: keys, className: storm.lines, properties: [{name: file, value: keys.txt}]}
+  - {id: lines, className: storm.lines, properties: [{name: file, value: text.txt}]}
+bolts:
+  - {id: same, className: org.apache.storm.testing.IdentityBolt, constructorArgs: [{ref: fields}], parallelism: 3}
+  - {id: order, className: org.apache.storm.testing.TestEventOrderCheckBolt}
+  - {id: all, className: org.apache.storm.testing.TestGlobalCount}
+  - {id: conf, className: org.apache.storm.testing.TestConfBolt, constructorArgs: [{a.key: [1, x]}]}
+  - {id: split, className: storm.split}
+  - {id: count, className: org.apache.storm.testing.TestWordCounter}
+  - {id: sum, className: org.apache.storm.testing.TestAggregatesCounter}
+  - {id: print, className: storm.print}
+streams:
+  - from: events
+    to: same
+    grouping:
+      type: CUSTOM
+      customClass: {className: org.apache.storm.testing.NGrouping, constructorArgs: [1]}
+  - {from: same, to: order, grouping: {type: FIELDS, args: [source]}}
+  - {from: same, to: all, grouping: {type: GLOBAL}}
+  - {from: keys, to: conf, grouping: {type: SHUFFLE}}
+  - {from: lines, to: split, grouping: {type: SHUFFLE}}
+  - {from: split, to: count, grouping: {type: SHUFFLE}}
+  - {from: count, to: sum, grouping: {type: GLOBAL}}
+  - {from: order, to: print, grouping: {type: ALL}}
+  - {from: all, to: print, grouping: {type: ALL}}
+  - {from: conf, to: print, grouping: {type: ALL}}
+  - {from: sum, to: print, grouping: {type: ALL}}
+";
+
+#[test]
+fn storms_test_components_do_what_they_do_there() {
+    let folder = folder();
+    std::fs::write(folder.path().join("testing.yaml"), TESTING).expect("it can be written");
+    std::fs::write(folder.path().join("keys.txt"), "a.key\nno.key\n").expect("it can be written");
+    let out = done(folder.path(), &["run", "--flux", "testing.yaml"]);
+    let mut lines: Vec<&str> = out.lines().take_while(|line| !line.contains(" ran for ")).collect();
+    lines.sort_unstable();
+    // Five events in their order, ten words one after another, and two keys.
+    let mut expected = vec!["1", "2", "3", "4", "5"];
+    expected.extend(["1", "2", "3", "4", "5", "6", "7", "8", "9", "10"]);
+    expected.extend(["a.key\t[1, \"x\"]", "no.key\tnull"]);
+    expected.sort_unstable();
+    assert_eq!(lines, expected, "{out}");
+}
+
 /// Prints the words of a line as a child in Python, in the folder of resources beside the file.
 const SPLIT: &str = "\
 import storm

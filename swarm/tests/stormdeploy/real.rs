@@ -108,4 +108,20 @@ fn a_topology_in_yaml_of_built_in_components_needs_no_binary() {
         logs.stdout.contains("source: count:")
     });
     done(cluster.0.run(&["kill", "yaml", "-w", "0", "--until-gone"]));
+
+    // A child in another language, whose files travel with the topology.
+    if !Command::new("python3").arg("--version").output().is_ok_and(|said| said.status.success()) {
+        println!("skipped: there is no python3");
+        return;
+    }
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let yaml = format!("{root}/topologies/flux/split-in-python.yaml");
+    let scripts = format!("{root}/topologies/multilang/python");
+    let text = format!("text={root}/LICENSE");
+    let submit = ["submit", "--flux", &yaml, "--resources", &scripts, "--set", &text];
+    done(cluster.0.run(&submit));
+    until("the words that the child split", || {
+        cluster.0.run(&["logs", "split-in-python"]).stdout.contains("default, [license, ")
+    });
+    done(cluster.0.run(&["kill", "split-in-python", "-w", "0", "--until-gone"]));
 }
