@@ -11,8 +11,10 @@ use serde_json::Value as Json;
 /// A text that every checkout has.
 const TEXT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/word_count.rs");
 
-const TOPOLOGIES: [&str; 6] = [
+const TOPOLOGIES: [&str; 8] = [
     "word-count",
+    "word-count-python",
+    "word-count-javascript",
     "const-spout-only",
     "const-spout-null-bolt",
     "const-spout-id-bolt-null-bolt",
@@ -148,7 +150,9 @@ fn a_described_topology_is_text_or_versioned_json() {
 
 #[test]
 fn every_topology_runs_for_a_while_and_sums_up_as_json() {
-    for name in TOPOLOGIES {
+    // Those with children in other languages need more than this machine may have;
+    // `scripts/test multilang` runs them.
+    for name in TOPOLOGIES.into_iter().filter(|name| !name.starts_with("word-count-")) {
         let mut args = vec!["run", name, "--duration", "100ms", "--json", "--threads", "1"];
         if name.ends_with("word-count") {
             args.push(TEXT);

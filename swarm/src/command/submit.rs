@@ -235,7 +235,8 @@ pub(super) fn submit_within(
     let info = wait(&mut nimbus, &name, asked.inactive, deadline);
     let info = info.inspect_err(|_| show_worker_logs(session, &name))?;
     let workers: BTreeSet<_> = info.executors.iter().map(|one| (&one.host, one.port)).collect();
-    step.done(&format!("runs, {} executors in {} workers", info.executors.len(), workers.len()));
+    let noun = if workers.len() == 1 { "worker" } else { "workers" };
+    step.done(&format!("runs, {} executors in {} {noun}", info.executors.len(), workers.len()));
     Ok(Submitted { name, id: info.id.clone(), info: Some(info) })
 }
 
