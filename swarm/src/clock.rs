@@ -73,6 +73,12 @@ pub fn now() -> Instant {
     Instant::now()
 }
 
+/// Nanoseconds on the clock that all processes of this machine share.
+pub fn monotonic_ns() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}
+
 /// The time of day.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
 pub fn time_of_day() -> SystemTime {

@@ -15,7 +15,7 @@ mod bench;
 mod cluster;
 mod topology;
 
-pub use bench::{Bench, Latency, What};
+pub use bench::{Bench, Latency, TcpLoad, What};
 pub use cluster::{Completions, Config, Down, Logs, Status, Up, Version};
 pub use topology::{
     Activate, Deactivate, Debug, Errors, Flux, Kill, List, Monitor, Rebalance, Submit,

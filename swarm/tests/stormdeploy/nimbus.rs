@@ -39,6 +39,7 @@ pub struct Known {
     pub supervisors: usize,
     /// How often a topology was looked at: its counters grow by a hundred each time.
     looks: i64,
+    reports: i32,
 }
 
 impl Nimbus {
@@ -128,8 +129,13 @@ fn answer(method: &str, arguments: &[u8], port: u16, known: &mut Known) -> Optio
             Some([vec![12, 0, 1], bytes(&error)].concat())
         }
         "workerReports" => {
-            known.looks += 1;
-            let report = bytes(&report(&first, known.looks));
+            // A topology that is not active does nothing.
+            let name = first.rsplitn(3, '-').last().unwrap_or_default();
+            if known.topologies.get(name).is_none_or(|status| status == "ACTIVE") {
+                known.looks += 1;
+            }
+            known.reports += 1;
+            let report = bytes(&report(&first, known.looks, known.reports));
             success(15, [&[12, 0, 0, 0, 1][..], &report].concat())
         }
         "getTopologySummaryByName" => {
@@ -264,8 +270,9 @@ fn info(name: &str, known: &Known) -> TopologyInfo {
     }
 }
 
-/// One worker, whose tuples took 1 ms to `looks` ms, and which used 10 ms of CPU for each look.
-fn report(id: &str, looks: i64) -> WorkerReport {
+/// One worker, whose tuples took 1 ms to `looks` ms, and which used 10 ms of CPU for each look; it
+/// reports every two seconds.
+fn report(id: &str, looks: i64, reports: i32) -> WorkerReport {
     let mut histogram: Histogram<u64> = Histogram::new(3).expect("three digits are fine");
     for at in 1..=looks as u64 * 100 {
         histogram.record(at * 10_000).expect("it grows by itself");
@@ -277,7 +284,7 @@ fn report(id: &str, looks: i64) -> WorkerReport {
         "worker-1".to_owned(),
         id.to_owned(),
         6700,
-        ClusterWorkerHeartbeat::new(id.to_owned(), BTreeMap::new(), 1, 1),
+        ClusterWorkerHeartbeat::new(id.to_owned(), BTreeMap::new(), 1, reports * 2),
         Vec::new(),
         vec![histogram],
         4711,

@@ -2,8 +2,10 @@
 //! answers from a list.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Stdio;
 
 use serde_json::{Value, json};
 
@@ -280,4 +282,34 @@ fn latencies_are_measured_told_and_drawn_and_the_topology_goes() {
     let known = nimbus.known();
     assert!(known.topologies.is_empty(), "the topology is killed");
     assert!(known.told.last().unwrap().starts_with("killTopologyWithOpts bench-latency-"));
+    let told: Vec<&str> =
+        known.told.iter().filter_map(|told| told.split_once(' ').map(|(what, _)| what)).collect();
+    let turns: Vec<&str> = told.into_iter().filter(|what| what.ends_with("activate")).collect();
+    assert_eq!(
+        turns,
+        ["deactivate", "activate", "deactivate"].repeat(2),
+        "ends are counted at rest"
+    );
+}
+
+#[test]
+fn a_bare_echo_measures_both_ways_of_every_message() {
+    let place = Place::new();
+    let mut echo = place.command(&["bench", "tcp-echo"]);
+    let mut echo = echo.stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut told = BufReader::new(echo.stdout.take().expect("it is piped"));
+    let mut port = String::new();
+    told.read_line(&mut port).expect("it tells its port");
+    let port = format!("--port={}", port.trim());
+    let load = ["bench", "tcp-load", &port, "--rate", "1000", "--duration", "200ms"];
+    let completed = place.run(&load).json();
+    let mut rest = String::new();
+    told.read_to_string(&mut rest).expect("it tells what it measured");
+    assert!(echo.wait().expect("it ends with the load").success());
+    let delivered: Value = serde_json::from_str(&rest).expect("a document");
+    assert_eq!(
+        (&completed["kind"], &delivered["kind"]),
+        (&json!("completed"), &json!("delivered"))
+    );
+    assert_eq!((&completed["samples"], &delivered["samples"]), (&json!(200), &json!(200)));
 }

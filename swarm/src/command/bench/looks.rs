@@ -9,7 +9,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::Deserializer;
 use nimbus_client::native::WorkerReport;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::report::ProcessUse;
 
@@ -38,10 +38,12 @@ struct Worker {
     pid: i32,
     cpu_secs: f64,
     resident_bytes: i64,
+    /// When it reported, in seconds since its start.
+    told_secs: i32,
 }
 
 /// Quantiles of one kind of latency, in microseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Quantiles {
     /// Number of samples.
     pub samples: u64,
@@ -82,6 +84,7 @@ impl Look {
                 pid: report.pid,
                 cpu_secs: report.cpu_seconds.0,
                 resident_bytes: report.resident_bytes,
+                told_secs: report.heartbeat.uptime_secs,
             };
             look.workers.insert(report.worker_id.clone(), worker);
             for one in &report.histograms {
@@ -113,6 +116,13 @@ impl Look {
         }
         between.by_kind.retain(|_, histogram| !histogram.is_empty());
         between
+    }
+
+    /// Whether every worker has reported again since `before`, that many seconds later at least.
+    pub fn is_later(&self, secs: i32, before: &Self) -> bool {
+        self.workers.iter().all(|(id, now)| {
+            before.workers.get(id).is_some_and(|old| now.told_secs >= old.told_secs + secs)
+        })
     }
 
     /// What each worker used since `before`.
@@ -234,6 +244,20 @@ pub(super) mod tests {
         let processes = after.processes_since(&before, Duration::from_secs(2));
         assert_eq!(processes.iter().map(|one| one.cpu_percent).collect::<Vec<_>>(), [50.0, 25.0]);
         assert!(before.since(&before).is_empty());
+    }
+
+    #[test]
+    fn a_look_is_later_when_every_worker_has_told_later() {
+        let told = |worker: &str, secs| {
+            let mut report = report(worker, &[1], 0.0);
+            report.heartbeat.uptime_secs = secs;
+            report
+        };
+        let before = Look::of(&[told("a", 5), told("b", 9)]).unwrap();
+        let after = |a, b| Look::of(&[told("a", a), told("b", b)]).unwrap();
+        assert!(after(7, 11).is_later(2, &before));
+        assert!(!after(7, 10).is_later(2, &before));
+        assert!(!Look::of(&[told("c", 100)]).unwrap().is_later(2, &before));
     }
 
     #[test]

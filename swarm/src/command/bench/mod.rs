@@ -1,9 +1,12 @@
 //! `bench latency`: how long tuples take through a cluster at a fixed rate.
 //!
 //! ```text
-//! submit ─▶ first ack ─▶ warm-up ─▶ look ─▶ a look each second ─▶ last look ─▶ kill
-//!                                    └── what lies between the first and the last is told ──┘
+//! submit ─▶ first ack ─▶ warm-up ─▶ drain ─▶ look ─▶ a look each second ─▶ drain ─▶ look ─▶ kill
+//!                                            └── what lies between these is told ──┘
 //! ```
+//!
+//! Workers report at different moments, so what both ends of a hop count only agrees while nothing
+//! moves: the topology is deactivated for the first and for the last look.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -22,6 +25,7 @@ use crate::process::{Process, find_program, usage};
 use crate::progress::Progress;
 use crate::session::Session;
 
+mod limit;
 mod looks;
 mod page;
 mod report;
@@ -30,6 +34,10 @@ mod report;
 const AROUND: Duration = Duration::from_secs(120);
 /// Time between two looks; workers report as often.
 const LOOK: Duration = Duration::from_secs(1);
+/// Longest that reports are waited for after the topology was deactivated.
+const DRAIN: Duration = Duration::from_secs(15);
+/// After so many seconds a worker's report tells of nothing that happened before.
+const FRESH_SECS: i32 = 2;
 /// Pause between two questions whether a message was acked.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -84,7 +92,11 @@ impl BenchError {
 
 /// Measures.
 pub fn bench(session: &Session, asked: &Bench) -> Result<(), Error> {
-    let What::Latency(asked) = &asked.what;
+    let asked = match &asked.what {
+        What::Latency(asked) => asked,
+        What::TcpEcho => return limit::echo(),
+        What::TcpLoad(asked) => return limit::load(asked),
+    };
     let deadline = session.deadline(AROUND + asked.warm_up + asked.duration);
     let beside = session.surroundings.beside.as_deref();
     let binary = asked.binary.clone().or_else(|| find_program("topologies", beside, &[]));
@@ -107,8 +119,12 @@ pub fn bench(session: &Session, asked: &Bench) -> Result<(), Error> {
     // Whatever became of the measurement, the topology goes.
     let killed =
         nimbus.kill(&submitted.name, nimbus_client::thrift::KillOptions { wait_secs: Some(0) });
-    let report = measured?;
+    let mut report = measured?;
     killed?;
+    // On other machines it would be the limit of something else.
+    if !asked.limit.is_zero() && !session.is_remote() {
+        report = beside_limit(session, asked, report);
+    }
     if let Some(path) = &asked.html {
         let written = std::fs::write(path, page::page(&report));
         written.map_err(|source| BenchError::Page { path: path.clone(), source })?;
@@ -118,6 +134,22 @@ pub fn bench(session: &Session, asked: &Bench) -> Result<(), Error> {
         return Ok(session.output.document(&report)?);
     }
     Ok(session.output.data(&report.in_words())?)
+}
+
+/// Measures the limit; a report without one is better than none.
+fn beside_limit(session: &Session, asked: &Latency, report: Report) -> Report {
+    let step = Progress::new(session.output).step("limit", "a bare TCP echo");
+    let program = std::env::current_exe().map_err(limit::LimitError::from);
+    match program.and_then(|program| limit::measure(&program, asked)) {
+        Ok(limits) => {
+            step.done("a bare TCP echo at the same rate");
+            report.beside(limits)
+        }
+        Err(error) => {
+            session.output.remark(&format!("no limit was measured: {error}"));
+            report
+        }
+    }
 }
 
 fn measure(
@@ -137,10 +169,12 @@ fn measure(
     step.done("the first tuples are acked");
 
     let step = progress.step("measure", &format!("{} tuples/s", asked.rate));
-    let begin = Deadline::after(asked.duration);
+    nimbus.deactivate(name)?;
+    let first = drained(nimbus, id)?;
     let daemon = daemon(session);
     let daemon_before = daemon.and_then(usage);
-    let first = look(nimbus, id)?;
+    nimbus.activate(name)?;
+    let begin = Deadline::after(asked.duration);
     let mut last = first.clone();
     let mut seconds = Vec::new();
     while !begin.is_over() {
@@ -150,16 +184,16 @@ fn measure(
         seconds.push((begin.spent().as_secs_f64(), by_kind));
         last = now;
     }
+    nimbus.deactivate(name)?;
     let spent = begin.spent();
-    let between = last.since(&first);
+    let daemon_after = daemon.and_then(usage);
+    let mut processes = last.processes_since(&first, spent);
+    let between = drained(nimbus, id)?.since(&first);
     if between.is_empty() {
         return Err(BenchError::NoSamples { duration: spent }.into());
     }
     step.done(&format!("{} samples", between.samples()));
-    let mut processes = last.processes_since(&first, spent);
-    if let (Some(process), Some(before), Some(after)) =
-        (daemon, daemon_before, daemon.and_then(usage))
-    {
+    if let (Some(process), Some(before), Some(after)) = (daemon, daemon_before, daemon_after) {
         let cpu = after.cpu.saturating_sub(before.cpu).as_secs_f64() / spent.as_secs_f64();
         processes.push(report::ProcessUse {
             what: "daemon".to_owned(),
@@ -173,6 +207,22 @@ fn measure(
 
 fn look(nimbus: &mut Nimbus, id: &str) -> Result<Look, Error> {
     Ok(Look::of(&nimbus.worker_reports(id)?).map_err(BenchError::from)?)
+}
+
+/// A look after every worker has told all that happened before, if none is silent.
+fn drained(nimbus: &mut Nimbus, id: &str) -> Result<Look, Error> {
+    let begin = look(nimbus, id)?;
+    let limit = Deadline::after(DRAIN);
+    let mut before = begin.clone();
+    loop {
+        rest(LOOK);
+        let now = look(nimbus, id)?;
+        let is_calm = now.is_later(FRESH_SECS, &begin) && now.since(&before).is_empty();
+        if is_calm || limit.is_over() {
+            return Ok(now);
+        }
+        before = now;
+    }
 }
 
 /// The local cluster's background process, if that is where the cluster is.

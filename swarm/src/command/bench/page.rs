@@ -10,7 +10,7 @@ const HEIGHT: f64 = 300.0;
 /// Room for the scales to the left and below.
 const LEFT: f64 = 70.0;
 const BELOW: f64 = 40.0;
-const COLOURS: [&str; 3] = ["#1f6fb2", "#c2571a", "#4b8b3b"];
+const COLOURS: [&str; 5] = ["#1f6fb2", "#c2571a", "#4b8b3b", "#8f8f8f", "#6b4fa0"];
 
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:760px;margin:2em auto;\
 padding:0 1em;color:#222;background:#fff}table{border-collapse:collapse;margin:1em 0}\
@@ -29,7 +29,7 @@ pub fn page(report: &Report) -> String {
     );
     quantiles(&mut page, report);
     page += "<h2>Latency by quantile</h2>\n";
-    page += &curve(&report.kinds);
+    page += &curve(&report.rows().collect::<Vec<_>>());
     for one in &report.kinds {
         let _ = writeln!(page, "<h2>{} in each second</h2>", escaped(&one.kind));
         page += &course(report, &one.kind);
@@ -40,19 +40,29 @@ pub fn page(report: &Report) -> String {
 
 fn quantiles(page: &mut String, report: &Report) {
     *page += "<table><tr><th>latency<th>samples<th>per s<th>p50<th>p90<th>p99<th>p99.9<th>p99.99<th>max</tr>\n";
-    for one in &report.kinds {
+    for (name, one) in report.rows() {
         let q = &one.quantiles;
         let last = q.p9999_us.map_or("–".to_owned(), in_unit);
         let [p50, p90, p99, p999, max] =
             [q.p50_us, q.p90_us, q.p99_us, q.p999_us, q.max_us].map(in_unit);
-        let kind = escaped(&one.kind);
+        let name = escaped(&name);
+        let per_s = one.per_s.map_or("–".to_owned(), |per_s| format!("{per_s:.0}"));
         let _ = writeln!(
             page,
-            "<tr><td>{kind}<td>{}<td>{:.0}<td>{p50}<td>{p90}<td>{p99}<td>{p999}<td>{last}<td>{max}</tr>",
-            q.samples, one.per_s
+            "<tr><td>{name}<td>{}<td>{per_s}<td>{p50}<td>{p90}<td>{p99}<td>{p999}<td>{last}<td>{max}</tr>",
+            q.samples
         );
     }
     *page += "</table>\n";
+    for (kind, ratio) in &report.ratios {
+        let _ = writeln!(
+            page,
+            "<p>{}: p50 {:.2} times, p99 {:.2} times that of a bare TCP echo</p>",
+            escaped(kind),
+            ratio.p50,
+            ratio.p99
+        );
+    }
 }
 
 fn processes(page: &mut String, report: &Report) {
@@ -124,7 +134,7 @@ fn line(points: &[(f64, f64)], colour: &str) -> String {
 }
 
 fn name(at: usize, name: &str, colour: &str) -> String {
-    let x = LEFT + 10.0 + 110.0 * at as f64;
+    let x = LEFT + 10.0 + 150.0 * at as f64;
     format!(
         "<text x=\"{x:.0}\" y=\"{:.0}\" style=\"fill:{colour}\">{}</text>\n",
         HEIGHT - 2.0,
@@ -133,13 +143,14 @@ fn name(at: usize, name: &str, colour: &str) -> String {
 }
 
 /// Latency over quantile, the quantiles spread so that each further nine takes as much room.
-fn curve(kinds: &[Kind]) -> String {
+fn curve(rows: &[(String, &Kind)]) -> String {
     let points = |kind: &Kind| -> Vec<(f64, f64)> {
         kind.curve.iter().copied().filter(|(quantile, _)| *quantile < 1.0).collect()
     };
-    let scale = Scale::of(kinds.iter().flat_map(points).map(|(_, us)| us));
+    let scale = Scale::of(rows.iter().flat_map(|(_, kind)| points(kind)).map(|(_, us)| us));
     let nines = |quantile: f64| -(1.0 - quantile).log10();
-    let most = kinds.iter().flat_map(points).map(|(q, _)| nines(q)).fold(2.0, f64::max);
+    let most =
+        rows.iter().flat_map(|(_, kind)| points(kind)).map(|(q, _)| nines(q)).fold(2.0, f64::max);
     let x = |quantile: f64| LEFT + (WIDTH - LEFT - 10.0) * nines(quantile) / most;
     let mut content = scale.grid();
     for (label, quantile) in
@@ -155,11 +166,11 @@ fn curve(kinds: &[Kind]) -> String {
             );
         }
     }
-    for (at, kind) in kinds.iter().enumerate() {
+    for (at, (label, kind)) in rows.iter().enumerate() {
         let colour = COLOURS[at % COLOURS.len()];
         let points: Vec<_> = points(kind).into_iter().map(|(q, us)| (x(q), scale.y(us))).collect();
         content += &line(&points, colour);
-        content += &name(at, &kind.kind, colour);
+        content += &name(at, label, colour);
     }
     svg(&content)
 }

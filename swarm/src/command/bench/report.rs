@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::Serialize;
+use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
 
 use super::looks::{Between, Quantiles};
 use crate::args::Latency;
@@ -35,18 +36,47 @@ pub struct Second {
 }
 
 /// One kind of latency.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Kind {
     /// What is measured: `complete` is from the time a tuple was due to its ack, `hop` from one
     /// worker to another.
     pub kind: String,
-    /// Samples per second.
-    pub per_s: f64,
+    /// Samples per second; none where nobody asked.
+    pub per_s: Option<f64>,
     /// Its quantiles.
     #[serde(flatten)]
     pub quantiles: Quantiles,
     /// Fraction of all samples up to a latency in microseconds, for the curve.
     pub curve: Vec<(f64, f64)>,
+}
+
+/// A latency of the cluster in that of a bare TCP echo.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Ratio {
+    /// Of their medians.
+    pub p50: f64,
+    /// Of their 99th percentiles.
+    pub p99: f64,
+}
+
+impl Kind {
+    /// What a histogram of nanoseconds says.
+    pub fn of(kind: &str, histogram: &Histogram<u64>, spent: Option<Duration>) -> Self {
+        let curve = histogram.iter_quantiles(2);
+        let curve =
+            curve.map(|step| (step.quantile_iterated_to(), step.value_iterated_to() as f64 / 1e3));
+        Self {
+            kind: kind.to_owned(),
+            per_s: spent.map(|spent| histogram.len() as f64 / spent.as_secs_f64()),
+            quantiles: Quantiles::of(histogram),
+            curve: curve.collect(),
+        }
+    }
+
+    fn over(&self, limit: &Self) -> Ratio {
+        let (own, limit) = (&self.quantiles, &limit.quantiles);
+        Ratio { p50: own.p50_us / limit.p50_us, p99: own.p99_us / limit.p99_us }
+    }
 }
 
 /// A whole measurement.
@@ -62,6 +92,10 @@ pub struct Report {
     pub duration_s: f64,
     /// Each kind of latency.
     pub kinds: Vec<Kind>,
+    /// The same latencies of a bare TCP echo at the same rate, if they were measured.
+    pub limits: Vec<Kind>,
+    /// How much more the cluster took than that, by kind.
+    pub ratios: BTreeMap<String, Ratio>,
     /// What each process used.
     pub processes: Vec<ProcessUse>,
     /// The course of it.
@@ -77,28 +111,39 @@ impl Report {
         seconds: Vec<(f64, BTreeMap<String, Quantiles>)>,
         processes: Vec<ProcessUse>,
     ) -> Self {
-        let secs = spent.as_secs_f64();
-        let kinds = between.by_kind.iter().map(|(kind, histogram)| Kind {
-            kind: kind.clone(),
-            per_s: histogram.len() as f64 / secs,
-            quantiles: Quantiles::of(histogram),
-            curve: histogram
-                .iter_quantiles(2)
-                .map(|step| (step.quantile_iterated_to(), step.value_iterated_to() as f64 / 1000.0))
-                .collect(),
-        });
+        let kinds = between.by_kind.iter();
+        let kinds = kinds.map(|(kind, histogram)| Kind::of(kind, histogram, Some(spent)));
         Self {
             rate: asked.rate,
             workers: asked.workers,
             topology: asked.topology.clone(),
-            duration_s: secs,
+            duration_s: spent.as_secs_f64(),
             kinds: kinds.collect(),
+            limits: Vec::new(),
+            ratios: BTreeMap::new(),
             processes,
             seconds: seconds
                 .into_iter()
                 .map(|(at_s, latencies)| Second { at_s, latencies })
                 .collect(),
         }
+    }
+
+    /// The same measurement beside a bare TCP echo.
+    pub fn beside(mut self, limits: Vec<Kind>) -> Self {
+        for own in &self.kinds {
+            if let Some(limit) = limits.iter().find(|limit| limit.kind == own.kind) {
+                self.ratios.insert(own.kind.clone(), own.over(limit));
+            }
+        }
+        self.limits = limits;
+        self
+    }
+
+    /// Each latency with the name under which it is shown.
+    pub(super) fn rows(&self) -> impl Iterator<Item = (String, &Kind)> {
+        let own = self.kinds.iter().map(|one| (one.kind.clone(), one));
+        own.chain(self.limits.iter().map(|one| (format!("bare TCP, {}", one.kind), one)))
     }
 
     /// The measurement for a terminal.
@@ -113,14 +158,24 @@ impl Report {
         let mut table = Table::new(&[
             "latency", "samples", "per s", "p50", "p90", "p99", "p99.9", "p99.99", "max",
         ]);
-        for one in &self.kinds {
+        for (name, one) in self.rows() {
             let q = &one.quantiles;
             let row = [q.p50_us, q.p90_us, q.p99_us, q.p999_us].map(in_unit);
-            let counts = [grouped(q.samples), grouped(one.per_s.round() as u64)];
+            let per_s = one.per_s.map_or("-".to_owned(), |per_s| grouped(per_s.round() as u64));
+            let counts = [grouped(q.samples), per_s];
             let rest = [q.p9999_us.map_or("-".to_owned(), in_unit), in_unit(q.max_us)];
-            table.row([one.kind.clone()].into_iter().chain(counts).chain(row).chain(rest));
+            table.row([name].into_iter().chain(counts).chain(row).chain(rest));
         }
         text += &table.render();
+        for (kind, ratio) in &self.ratios {
+            let Ratio { p50, p99 } = ratio;
+            text += &format!(
+                "\n{kind}: p50 {p50:.2} times, p99 {p99:.2} times that of a bare TCP echo"
+            );
+        }
+        if !self.ratios.is_empty() {
+            text += "\n";
+        }
         for one in &self.kinds {
             text +=
                 &format!("\n{}, on a logarithmic scale\n{}", one.kind, bars(&one.quantiles.rows()));
@@ -165,8 +220,6 @@ fn bars(rows: &[(&'static str, f64)]) -> String {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use hdrhistogram::Histogram;
-
     use super::*;
 
     pub fn report() -> Report {
@@ -177,6 +230,7 @@ pub(super) mod tests {
             rate: 100,
             duration: Duration::from_secs(10),
             warm_up: Duration::ZERO,
+            limit: Duration::ZERO,
             workers: 2,
             binary: None,
             topology: "low-throughput".to_owned(),
@@ -204,6 +258,23 @@ pub(super) mod tests {
         let longest =
             text.lines().filter(|line| line.starts_with("  ")).map(|l| l.matches('█').count());
         assert_eq!(longest.max(), Some(BAR as usize));
+    }
+
+    #[test]
+    fn a_limit_stands_beside_the_latency_of_its_kind() {
+        let mut limits = report().kinds;
+        limits[0].quantiles.p50_us /= 2.0;
+        limits[0].quantiles.p99_us /= 4.0;
+        let report = report().beside(limits);
+        let text = report.in_words();
+        assert!(text.lines().any(|line| line.starts_with("bare TCP, complete ")), "{text}");
+        let told = "complete: p50 2.00 times, p99 4.00 times that of a bare TCP echo\n";
+        assert!(text.contains(told), "{text}");
+        let document = serde_json::to_value(&report).unwrap();
+        assert_eq!(document["ratios"]["complete"]["p99"], 4.0);
+        assert_eq!(document["limits"][0]["samples"], 1000);
+        let page = super::super::page::page(&report);
+        assert!(page.contains("bare TCP, complete") && page.contains("2.00 times"), "{page}");
     }
 
     #[test]
