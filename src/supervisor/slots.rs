@@ -327,7 +327,8 @@ impl Driver {
             }
             Err(error) => {
                 Counts::add(&self.workers.counts.not_localized);
-                Event::LocalizationFailed { topology, why: error.to_string() }
+                let refused = !error.is_retriable();
+                Event::LocalizationFailed { topology, why: error.to_string(), refused }
             }
         };
         self.remove_unused(&id);

@@ -112,8 +112,8 @@ fn a_removed_topology_leaves_only_what_its_workers_wrote() {
 }
 
 #[test]
-fn the_newest_errors_are_kept_and_the_last_survives_its_session() {
-    let Place { store, state, _folder } = place();
+fn the_newest_errors_are_kept_and_survive_their_session_and_the_process() {
+    let Place { store, state, _folder: folder } = place();
     let reporter = another(&store);
     let component = "a/b c";
     for number in 0..KEPT_ERRORS + 3 {
@@ -131,7 +131,10 @@ fn the_newest_errors_are_kept_and_the_last_survives_its_session() {
     assert_eq!(state.components_with_errors(&id()).expect("they are read"), ["__acker", component]);
 
     reporter.storage().close();
-    assert!(state.errors(&id(), component).expect("they are read").is_empty());
+    drop((reporter, state, store));
+    let store = EmbeddedStore::open(folder.path()).expect("the store opens again");
+    let state = another(&store);
+    assert_eq!(state.errors(&id(), component).expect("they are read").len(), KEPT_ERRORS);
     let last = state.last_error(&id(), component).expect("it is read").expect("it stays");
     assert_eq!(last, error("12"));
 }

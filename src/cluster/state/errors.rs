@@ -1,4 +1,7 @@
-//! Errors of components: the newest ten of each, and the last one for good.
+//! Errors of components: the newest ten of each, for as long as their topology is there.
+//!
+//! Storm's workers write them as nodes of their own sessions, which end with the worker. Here a daemon
+//! writes them for the workers, and they must outlive it, so they belong to no session.
 
 use nimbus_client::TopologyId;
 use nimbus_client::thrift::ErrorInfo;
@@ -12,8 +15,7 @@ use crate::cluster::{path, paths};
 pub const KEPT_ERRORS: usize = 10;
 
 impl ClusterState {
-    /// Adds an error of a component. It lives as long as the session, and as the component's last
-    /// one until another follows; neither must survive a crash.
+    /// Adds an error of a component, and deletes those that are too old to be kept.
     ///
     /// # Errors
     /// As the session; [`TooLarge`](StateError::TooLarge) for a text of more than some 500 KiB that
@@ -30,8 +32,9 @@ impl ClusterState {
         let data = self.encode(&path, error)?;
         let last = self.paths.last_error(id, component);
         self.storage.put(&last, &data, Durability::Volatile)?;
-        let ops = [Op::create(path, data, CreateMode::EphemeralSequential)];
-        self.storage.multi(&ops, Durability::Volatile).map_err(|error| error.source)?;
+        let ops = [Op::create(path, data, CreateMode::PersistentSequential)];
+        // Makes the write before it durable as well.
+        self.storage.multi(&ops, Durability::Durable).map_err(|error| error.source)?;
         self.delete_old_errors(id, component)
     }
 
@@ -49,7 +52,7 @@ impl ClusterState {
         Ok(errors)
     }
 
-    /// The last error of a component, also if the session that wrote it is over.
+    /// The last error of a component; of Storm's workers the only one that outlives them.
     ///
     /// # Errors
     /// As the session, or the node holds something else.

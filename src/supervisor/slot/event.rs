@@ -36,6 +36,8 @@ pub enum Event {
         topology: TopologyId,
         /// The error, as a sentence.
         why: String,
+        /// Whether they are at fault themselves, so that asking again soon is of no use.
+        refused: bool,
     },
     /// A worker was heard.
     Heartbeat {
@@ -166,7 +168,7 @@ pub enum Report {
         /// When it was told to end.
         since: Duration,
     },
-    /// The topology's files are not there.
+    /// The topology's files are not there; told once for each reason.
     NoFiles {
         /// The topology.
         topology: TopologyId,

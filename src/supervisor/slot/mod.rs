@@ -68,8 +68,10 @@ pub struct Timeouts {
     pub worker: Duration,
     /// For a worker to end when asked to: `supervisor.worker.shutdown.sleep.secs`.
     pub kill_grace: Duration,
-    /// Before files are asked for again.
+    /// Before files are asked for again; where they were refused it doubles each time.
     pub localize_retry: Duration,
+    /// The longest wait before files that were refused are looked at again.
+    pub longest_localize_retry: Duration,
     /// Once it has run that long, a worker's earlier failures are forgotten.
     pub stable: Duration,
     /// The longest wait before a worker that keeps ending is started again.
@@ -84,6 +86,7 @@ impl Default for Timeouts {
             worker: Duration::from_secs(30),
             kill_grace: Duration::from_secs(3),
             localize_retry: Duration::from_secs(3),
+            longest_localize_retry: Duration::from_secs(60),
             stable: Duration::from_secs(60),
             longest_backoff: Duration::from_secs(30),
         }
@@ -101,12 +104,22 @@ pub struct Slot {
     last_worker: u64,
     /// How often a worker of the present assignment ended too early, in a row.
     failures: u32,
+    /// What kept the files of the present assignment away, since they were here last.
+    missing: Option<Missing>,
+}
+
+/// Why files are not here, and how often that was the answer in a row.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Missing {
+    why: String,
+    times: u32,
 }
 
 impl Slot {
     /// A slot without a worker.
     pub fn new(timeouts: Timeouts) -> Self {
-        Self { timeouts, wanted: None, state: State::Empty, last_worker: 0, failures: 0 }
+        let (wanted, state) = (None, State::Empty);
+        Self { timeouts, wanted, state, last_worker: 0, failures: 0, missing: None }
     }
 
     /// A slot whose worker, number 1, was found running when the supervisor started.
@@ -123,7 +136,7 @@ impl Slot {
         let wanted = Some(assignment.clone());
         let live = Live { assignment, worker: WorkerNumber(1), worker_timeout };
         let state = State::Running { live, since: now, heard: now };
-        Self { timeouts, wanted, state, last_worker: 1, failures: 0 }
+        Self { timeouts, wanted, state, last_worker: 1, failures: 0, missing: None }
     }
 
     /// Takes an event at `now` and answers what has to be done, in this order.
@@ -136,8 +149,8 @@ impl Slot {
             Event::Localized { topology, worker_timeout } => {
                 self.localized(&topology, worker_timeout, state, now, out)
             }
-            Event::LocalizationFailed { topology, why } => {
-                self.localization_failed(topology, why, state, now, out)
+            Event::LocalizationFailed { topology, why, refused } => {
+                self.localization_failed((topology, why, refused), state, now, out)
             }
             Event::Heartbeat { worker } => self.heartbeat(worker, state, now),
             Event::Ended { worker, end } => self.ended(worker, end, state, now, out),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use nimbus_client::TopologyId;
 
 use super::state::{Dying, Live, Relaunch, State};
-use super::{Effect, End, LocalAssignment, Report, Slot, WorkerNumber};
+use super::{Effect, End, LocalAssignment, Missing, Report, Slot, Timeouts, WorkerNumber};
 use crate::clock::Time;
 
 /// After that long a worker that does not end is reported.
@@ -17,7 +17,7 @@ const FIRST_BACKOFF: Duration = Duration::from_secs(1);
 impl Slot {
     /// Starts on what is wanted; nothing is here and nothing is held.
     fn begin(&mut self, out: &mut Vec<Effect>) -> State {
-        self.failures = 0;
+        (self.failures, self.missing) = (0, None);
         match &self.wanted {
             None => State::Empty,
             Some(assignment) => {
@@ -143,6 +143,7 @@ impl Slot {
             | State::WaitingForBlobUpdate { assignment, .. }
                 if assignment.topology == *topology =>
             {
+                self.missing = None;
                 self.launch(assignment, worker_timeout, now, out)
             }
             State::Kill { dying, .. }
@@ -156,28 +157,48 @@ impl Slot {
 
     pub(super) fn localization_failed(
         &mut self,
-        topology: TopologyId,
-        why: String,
+        (topology, why, refused): (TopologyId, String, bool),
         state: State,
         now: Time,
         out: &mut Vec<Effect>,
     ) -> State {
-        let wait = self.timeouts.localize_retry;
-        let retry = Some(now + wait);
         match state {
             State::WaitingForBlobLocalization { assignment, .. }
                 if assignment.topology == topology =>
             {
-                out.push(Effect::Report(Report::NoFiles { topology, why, wait }));
+                let retry = Some(now + self.miss(topology, why, refused, out));
                 State::WaitingForBlobLocalization { assignment, retry }
             }
             State::WaitingForBlobUpdate { assignment, .. } if assignment.topology == topology => {
-                out.push(Effect::Report(Report::NoFiles { topology, why, wait }));
+                let retry = Some(now + self.miss(topology, why, refused, out));
                 State::WaitingForBlobUpdate { assignment, retry }
             }
             // Asked for again when the worker before is gone.
             other => other,
         }
+    }
+
+    /// After what time files that are not here are asked for again; the reason is told once.
+    fn miss(
+        &mut self,
+        topology: TopologyId,
+        why: String,
+        refused: bool,
+        out: &mut Vec<Effect>,
+    ) -> Duration {
+        let before = self.missing.take().filter(|missing| missing.why == why);
+        let times = before.as_ref().map_or(0, |missing| missing.times);
+        let Timeouts { localize_retry, longest_localize_retry, .. } = self.timeouts;
+        let wait = match refused {
+            true => (localize_retry * (1 << times.min(16))).min(longest_localize_retry),
+            false => localize_retry,
+        };
+        if before.is_none() {
+            let why = why.clone();
+            out.push(Effect::Report(Report::NoFiles { topology, why, wait }));
+        }
+        self.missing = Some(Missing { why, times: times.saturating_add(1) });
+        wait
     }
 
     pub(super) fn heartbeat(&mut self, worker: WorkerNumber, state: State, now: Time) -> State {

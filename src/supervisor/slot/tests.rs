@@ -81,8 +81,9 @@ fn read_event(words: &[&str]) -> Event {
             let worker_timeout = Some(Duration::from_secs(secs));
             Event::Localized { topology: id(topology), worker_timeout }
         }
-        ["failed", topology, ref why @ ..] => {
-            Event::LocalizationFailed { topology: id(topology), why: why.join(" ") }
+        [how @ ("failed" | "refused"), topology, ref why @ ..] => {
+            let (topology, why) = (id(topology), why.join(" "));
+            Event::LocalizationFailed { topology, why, refused: how == "refused" }
         }
         ["heard", number] => Event::Heartbeat { worker: worker(number) },
         ["exited", number, code] => {
