@@ -263,6 +263,17 @@ impl fmt::Debug for TaskContext {
     }
 }
 
+/// Pause before the first replacement of what failed; it doubles with each one that fails too.
+pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(10);
+/// Longest pause before a replacement.
+pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// How long a component, or the child that runs it, is waited with after so many failures in a row.
+pub(crate) fn pause(failures: u32) -> Duration {
+    let doublings = failures.saturating_sub(1).min(16);
+    FIRST_PAUSE.saturating_mul(1 << doublings).min(LONGEST_PAUSE)
+}
+
 /// What an emission is part of, for who sends it on when its tasks are asked for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum BelongsTo<'a> {
@@ -461,6 +472,13 @@ pub(crate) fn error_chain(error: &(dyn std::error::Error + 'static)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pauses_double_up_to_a_limit() {
+        assert_eq!(pause(1), FIRST_PAUSE);
+        assert_eq!(pause(3), 4 * FIRST_PAUSE);
+        assert_eq!(pause(u32::MAX), LONGEST_PAUSE);
+    }
 
     fn error(at_ms: u64) -> ReportedError {
         ReportedError {

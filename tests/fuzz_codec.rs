@@ -16,8 +16,11 @@ use storm_runtime::tuple::{NotEncodable, SharedObject, Value};
 
 #[path = "support/live_bytes.rs"]
 mod live_bytes;
+#[path = "support/random.rs"]
+mod random;
 
 use live_bytes::peak_of;
+use random::Random;
 
 const DEFAULT_ITERATIONS: u64 = 200_000;
 
@@ -116,27 +119,6 @@ fn readers() -> ObjectReaders {
     let mut readers = ObjectReaders::default();
     readers.register("opaque", read_opaque).unwrap();
     readers
-}
-
-/// SplitMix64: enough for choosing mutations, and the same on every machine.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number below `end`, or zero if there is none.
-    fn below(&mut self, end: usize) -> usize {
-        (self.next() % end.max(1) as u64) as usize
-    }
-
-    fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
-        &items[self.below(items.len())]
-    }
 }
 
 /// Changes `bytes` once, in one of the ways in which encodings break.
@@ -262,16 +244,16 @@ fn mutated_encodings_neither_panic_nor_take_much_memory() {
         None => DEFAULT_ITERATIONS,
     };
     let tight = Limits { max_values: 12, max_depth: 3, max_bytes: 20 };
-    let (readers, mut random) = (readers(), Random(0));
+    let (readers, mut random) = (readers(), Random::new(0));
     let seeds: Vec<_> = seeds().iter().map(|(_, values)| encoded(values)).collect();
     let mut pool = seeds.clone();
     let mut outcomes = [0u64; 11];
     for iteration in 0..iterations {
         let sources = if random.below(2) == 0 { &seeds } else { &pool };
-        let mut bytes = random.pick(sources).clone();
+        let mut bytes = random.pick(sources);
         for _ in 0..1 + random.below(3) {
             let other = random.pick(&seeds);
-            mutate(&mut bytes, other, &mut random);
+            mutate(&mut bytes, &other, &mut random);
         }
         let culprit = Culprit { iteration, bytes: &bytes };
         let limits = if random.below(4) == 0 { tight } else { Limits::default() };

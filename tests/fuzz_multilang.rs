@@ -21,8 +21,11 @@ use storm_runtime::tuple::Value;
 mod fixtures;
 #[path = "support/live_bytes.rs"]
 mod live_bytes;
+#[path = "support/random.rs"]
+mod random;
 
 use live_bytes::peak_of;
+use random::Random;
 
 const DEFAULT_ITERATIONS: u64 = 100_000;
 
@@ -183,23 +186,6 @@ fn read_only(framing: Framing, bytes: &[u8]) {
     while let Ok(Some(_)) = child.next_message() {}
 }
 
-/// SplitMix64: enough for choosing mutations, and the same on every machine.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number below `end`, or zero if there is none.
-    fn below(&mut self, end: usize) -> usize {
-        (self.next() % end.max(1) as u64) as usize
-    }
-}
-
 /// Changes `bytes` once, in one of the ways in which messages break.
 fn mutate(bytes: &mut Vec<u8>, other: &[u8], random: &mut Random) {
     const PIECES: [&[u8]; 14] = [
@@ -251,7 +237,7 @@ fn no_bytes_make_a_reader_panic_or_take_more_memory_than_a_multiple_of_them() {
         assert!(read(*framing, bytes, bytes.len()).0 > 0, "a {framing} seed is read");
     }
     for iteration in 0..iterations {
-        let mut random = Random(iteration);
+        let mut random = Random::new(iteration);
         let (framing, mut bytes) = pool[random.below(pool.len())].clone();
         let other = pool[random.below(pool.len())].1.clone();
         for _ in 0..=random.below(4) {

@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
+use super::ChildError;
 use super::link::{Heard, Link, Source, sleep, take_raised};
 use super::place::Place;
-use super::{ChildError, pause};
 use crate::bolt::{BasicCollector, BoltHandle, Collector, Settled, Verdict};
 use crate::clock::Time;
-use crate::component::{BelongsTo, ChooseTasks, Result as CallResult, error_chain};
-use crate::executor::guarded;
+use crate::component::{BelongsTo, ChooseTasks, Result as CallResult, error_chain, pause};
+use crate::executor::{guarded, make_bolt};
 use crate::id::{DEFAULT_STREAM, StreamId, TaskId};
 use crate::multilang::TupleId;
 use crate::queue::Parker;
@@ -133,29 +133,18 @@ impl BoltTask {
     fn make(&mut self) {
         let (make, context, handle) =
             (self.make.clone(), self.place.context.clone(), self.handle.clone());
-        let made = guarded(move || {
-            let mut bolt = make();
-            match &mut bolt {
-                BoltInstance::Bolt(bolt) => bolt.prepare(&context, handle),
-                BoltInstance::Basic(bolt) => bolt.prepare(&context),
+        match make_bolt(make, context, handle) {
+            Ok(bolt) => (self.bolt, self.is_held) = (Some(bolt), false),
+            Err(error) => {
+                self.put_off();
+                locked(&self.link).error(&error);
             }
-            .map(|()| bolt)
-        });
-        let error = match made {
-            Ok(Ok(bolt)) => {
-                (self.bolt, self.is_held) = (Some(bolt), false);
-                return;
-            }
-            Ok(Err(error)) => error_chain(&*error),
-            Err(panic) => panic,
-        };
-        self.put_off();
-        locked(&self.link).error(&format!("cannot prepare: {error}"));
+        }
     }
 
     fn put_off(&mut self) {
-        self.due = self.place.clock.now() + pause(self.failures);
         self.failures = self.failures.saturating_add(1);
+        self.due = self.place.clock.now() + pause(self.failures);
     }
 
     /// Does what handles asked for, and tells the bolt that it was woken.

@@ -30,7 +30,6 @@ mod tests;
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::{Arg, ArgMatches, Command};
 use serde_json::Value as Json;
@@ -44,11 +43,6 @@ use crate::topology::{Maker, Named, Register};
 use lines::Lines;
 use link::Link;
 use place::Place;
-
-/// Pause before the first replacement of an instance that failed; it doubles with each one after.
-const FIRST_PAUSE: Duration = Duration::from_millis(10);
-/// Longest pause before a replacement.
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// Which component is to be run.
 #[derive(Debug, Clone)]
@@ -209,9 +203,4 @@ fn here(maker: Maker) -> Maker {
         Maker::Portable(maker, _) => here(*maker),
         maker => maker,
     }
-}
-
-/// How long to wait after so many failures in a row.
-fn pause(failures: u32) -> Duration {
-    FIRST_PAUSE.saturating_mul(1 << failures.min(16)).min(LONGEST_PAUSE)
 }

@@ -10,13 +10,13 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use super::ChildError;
 use super::bolt::{Asker, MetricReports, locked};
 use super::link::{Heard, Link, sleep, take_raised};
 use super::place::Place;
-use super::{ChildError, pause};
 use crate::clock::Time;
-use crate::component::{Result as CallResult, error_chain};
-use crate::executor::guarded;
+use crate::component::{Result as CallResult, error_chain, pause};
+use crate::executor::{guarded, make_spout};
 use crate::multilang::Framing;
 use crate::queue::Parker;
 use crate::spout::{Next, Spout, SpoutCollector};
@@ -103,29 +103,18 @@ impl SpoutTask {
     fn make(&mut self) {
         let (make, context, is_active) =
             (self.make.clone(), self.place.context.clone(), self.is_active);
-        let made = guarded(move || {
-            let mut spout = make();
-            spout.open(&context)?;
-            if is_active {
-                spout.activate();
+        match make_spout(make, context, is_active) {
+            Ok(spout) => self.spout = Some(spout),
+            Err(error) => {
+                self.put_off();
+                locked(&self.link).error(&error);
             }
-            Ok::<_, crate::component::ComponentError>(spout)
-        });
-        let error = match made {
-            Ok(Ok(spout)) => {
-                self.spout = Some(spout);
-                return;
-            }
-            Ok(Err(error)) => error_chain(&*error),
-            Err(panic) => panic,
-        };
-        self.put_off();
-        locked(&self.link).error(&format!("cannot open: {error}"));
+        }
     }
 
     fn put_off(&mut self) {
-        self.due = self.place.clock.now() + pause(self.failures);
         self.failures = self.failures.saturating_add(1);
+        self.due = self.place.clock.now() + pause(self.failures);
     }
 
     fn take(&mut self, heard: Heard, parker: &Parker) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
-use super::core::{Core, Instance, guarded};
+use super::core::{Core, Instance, guarded, make_bolt};
 use super::router::{Joining, Routed, Router};
 use super::{Command, Rest};
 use crate::bolt::{BasicCollector, BoltHandle, Collector, Settled, Verdict};
@@ -556,24 +556,13 @@ impl BoltExecutor {
     fn make(&mut self, index: usize, now: Time) {
         let (make, context) = (self.make.clone(), self.core.contexts[index].clone());
         let handle = self.tasks[index].handle.clone();
-        let made = guarded(move || {
-            let mut bolt = make();
-            match &mut bolt {
-                BoltInstance::Bolt(bolt) => bolt.prepare(&context, handle),
-                BoltInstance::Basic(bolt) => bolt.prepare(&context),
+        match make_bolt(make, context, handle) {
+            Ok(bolt) => self.tasks[index].bolt = Instance::Alive(bolt),
+            Err(error) => {
+                self.core.report(index, now, error);
+                self.tasks[index].bolt.drop_failed(now);
             }
-            .map(|()| bolt)
-        });
-        let error = match made {
-            Ok(Ok(bolt)) => {
-                self.tasks[index].bolt = Instance::Alive(bolt);
-                return;
-            }
-            Ok(Err(error)) => error_chain(&*error),
-            Err(panic) => panic,
-        };
-        self.core.report(index, now, format!("cannot prepare: {error}"));
-        self.tasks[index].bolt.drop_failed(now);
+        }
     }
 
     /// Drops an instance that panicked outside a tuple.

@@ -5,20 +5,20 @@ use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
 
 use tracing::Span;
 
 use super::events::{Events, Sampler};
+use crate::bolt::BoltHandle;
 use crate::clock::Time;
-use crate::component::{ComponentError, ErrorLog, ReportedError, TaskContext, Waker, error_chain};
+use crate::component::{
+    ComponentError, ErrorLog, ReportedError, Result as CallResult, TaskContext, Waker, error_chain,
+    pause,
+};
 use crate::counter::ExecutorCounts;
 use crate::id::{ComponentId, ExecutorId, TaskId};
-
-/// Pause before the first replacement of an instance; it doubles with each one that fails too.
-const FIRST_PAUSE: Duration = Duration::from_millis(10);
-/// Longest pause before a replacement.
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+use crate::spout::Spout;
+use crate::topology::{BoltFactory, BoltInstance, SpoutFactory};
 
 /// Identity, counters and error reports of one executor.
 pub(crate) struct Core {
@@ -137,9 +137,46 @@ impl<T> fmt::Debug for Instance<T> {
     }
 }
 
-fn pause(failures: u32) -> Duration {
-    let doublings = failures.saturating_sub(1).min(16);
-    FIRST_PAUSE.saturating_mul(1 << doublings).min(LONGEST_PAUSE)
+/// Makes a bolt and prepares it; what goes wrong becomes the text of an error.
+pub(crate) fn make_bolt(
+    make: BoltFactory,
+    context: TaskContext,
+    handle: BoltHandle,
+) -> Result<BoltInstance, String> {
+    made("prepare", move || {
+        let mut bolt = make();
+        match &mut bolt {
+            BoltInstance::Bolt(bolt) => bolt.prepare(&context, handle),
+            BoltInstance::Basic(bolt) => bolt.prepare(&context),
+        }
+        .map(|()| bolt)
+    })
+}
+
+/// Makes a spout, opens it, and activates it if the topology is; what goes wrong becomes the text of
+/// an error.
+pub(crate) fn make_spout(
+    make: SpoutFactory,
+    context: TaskContext,
+    is_active: bool,
+) -> Result<Box<dyn Spout>, String> {
+    made("open", move || {
+        let mut spout = make();
+        spout.open(&context)?;
+        if is_active {
+            spout.activate();
+        }
+        Ok(spout)
+    })
+}
+
+fn made<T>(what: &str, make: impl FnOnce() -> CallResult<T>) -> Result<T, String> {
+    let error = match guarded(make) {
+        Ok(Ok(made)) => return Ok(made),
+        Ok(Err(error)) => error_chain(&*error),
+        Err(panic) => panic,
+    };
+    Err(format!("cannot {what}: {error}"))
 }
 
 /// Runs an author's code; a panic becomes its message.
@@ -158,13 +195,7 @@ fn panic_message(panic: &(dyn Any + Send)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn pauses_double_up_to_a_limit() {
-        assert_eq!(pause(1), FIRST_PAUSE);
-        assert_eq!(pause(3), 4 * FIRST_PAUSE);
-        assert_eq!(pause(u32::MAX), LONGEST_PAUSE);
-    }
+    use crate::component::FIRST_PAUSE;
 
     #[test]
     fn an_instance_that_panics_even_when_dropped_is_replaced() {

@@ -34,7 +34,7 @@ pub(crate) mod thread;
 
 pub(crate) use acker::AckerExecutor;
 pub(crate) use bolt::BoltExecutor;
-pub(crate) use core::{Core, guarded};
+pub(crate) use core::{Core, guarded, make_bolt, make_spout};
 pub(crate) use exchange::Exchange;
 pub(crate) use spout::SpoutExecutor;
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::core::{Core, Instance, guarded};
+use super::core::{Core, Instance, guarded, make_spout};
 use super::pending::{Applied, Message, Pending};
 use super::router::{Routed, Router, Starting};
 use super::{Command, Rest};
@@ -545,17 +545,8 @@ impl SpoutExecutor {
     fn make(&mut self, index: usize, now: Time) {
         let (make, context) = (self.make.clone(), self.core.contexts[index].clone());
         let active = self.active;
-        let made = guarded(move || {
-            let mut spout = make();
-            spout.open(&context).map(|()| {
-                if active {
-                    spout.activate();
-                }
-                spout
-            })
-        });
-        match made {
-            Ok(Ok(spout)) => {
+        match make_spout(make, context, active) {
+            Ok(spout) => {
                 self.tasks[index].spout = Instance::Alive(spout);
                 self.tasks[index].told_active = active;
                 self.tasks[index].idle_until = Time::ZERO;
@@ -564,12 +555,8 @@ impl SpoutExecutor {
                 answers.extend(orphans.map(|message| failed(index, message)));
                 self.decide(answers, now);
             }
-            Ok(Err(error)) => {
-                self.core.report(index, now, format!("cannot open: {}", error_chain(&*error)));
-                self.tasks[index].spout.drop_failed(now);
-            }
-            Err(panic) => {
-                self.core.report(index, now, format!("cannot open: {panic}"));
+            Err(error) => {
+                self.core.report(index, now, error);
                 self.tasks[index].spout.drop_failed(now);
             }
         }

@@ -87,8 +87,9 @@ impl Run {
     }
 }
 
+/// The half of a reader that does not depend on who reads.
 macro_rules! reader {
-    ($reader:ident) => {
+    ($reader:ident reads $message:ident by $fields:ident and $item:ident) => {
         impl $reader {
             /// A reader of messages of up to `max_bytes` each.
             pub fn new(framing: Framing, max_bytes: usize) -> Self {
@@ -110,6 +111,40 @@ macro_rules! reader {
             /// Bytes that were pushed and not read.
             pub fn waiting(&self) -> usize {
                 self.input.len()
+            }
+
+            /// The next message, when all of it is there.
+            ///
+            /// # Errors
+            /// [`MultilangError`]: the conversation cannot go on.
+            ///
+            /// # Cost
+            /// Allocates nothing but what values, and texts that are escaped, need.
+            pub fn next_message(&mut self) -> Result<Option<$message<'_>>, MultilangError> {
+                if self.input.framing == Framing::Binary {
+                    return self.next_item();
+                }
+                let Some(found) = self.input.find()? else { return Ok(None) };
+                let (framing, message) = (self.input.framing, self.input.message(found.range));
+                let fields = read_fields(framing, message, &mut self.scratch);
+                let read = fields.and_then(|fields| Ok(fields.$fields(&mut self.scratch)?));
+                read.map(Some).map_err(|trouble| trouble.in_message(framing, found.at, message))
+            }
+
+            fn next_item(&mut self) -> Result<Option<$message<'_>>, MultilangError> {
+                if self.batch()?.is_none() {
+                    return Ok(None);
+                }
+                let Self { input, scratch, batch } = self;
+                let Some(batch) = batch else { return Ok(None) };
+                let frame = input.message(batch.found.range.clone());
+                let found_at = batch.found.at;
+                let mut parser = marshal::Parser::new(frame, batch.at);
+                scratch.clear();
+                let read = $item(&mut parser, batch, scratch);
+                batch.at = parser.at;
+                read.map(Some)
+                    .map_err(|trouble| trouble.in_message(Framing::Binary, found_at, frame))
             }
 
             /// The next batch or the one that is being read, if there is one.
@@ -137,8 +172,8 @@ macro_rules! reader {
     };
 }
 
-reader!(HostReader);
-reader!(ChildReader);
+reader!(HostReader reads FromChild by into_childs and from_child);
+reader!(ChildReader reads FromHost by into_hosts and from_host);
 
 impl Batch {
     fn is_over(&self) -> bool {
@@ -154,39 +189,6 @@ impl HostReader {
     pub fn next_pid(&mut self) -> Result<Option<Pid>, MultilangError> {
         owned(&mut self.input)
     }
-
-    /// The next message, when all of it is there.
-    ///
-    /// # Errors
-    /// [`MultilangError`]: the conversation cannot go on.
-    ///
-    /// # Cost
-    /// Allocates nothing but what values, and texts that are escaped, need.
-    pub fn next_message(&mut self) -> Result<Option<FromChild<'_>>, MultilangError> {
-        if self.input.framing == Framing::Binary {
-            return self.next_item();
-        }
-        let Some(found) = self.input.find()? else { return Ok(None) };
-        let (framing, message) = (self.input.framing, self.input.message(found.range));
-        let fields = read_fields(framing, message, &mut self.scratch);
-        let read = fields.and_then(|fields| Ok(fields.into_childs(&mut self.scratch)?));
-        read.map(Some).map_err(|trouble| trouble.in_message(framing, found.at, message))
-    }
-
-    fn next_item(&mut self) -> Result<Option<FromChild<'_>>, MultilangError> {
-        if self.batch()?.is_none() {
-            return Ok(None);
-        }
-        let Self { input, scratch, batch } = self;
-        let Some(batch) = batch else { return Ok(None) };
-        let frame = input.message(batch.found.range.clone());
-        let found_at = batch.found.at;
-        let mut parser = marshal::Parser::new(frame, batch.at);
-        scratch.clear();
-        let read = from_child(&mut parser, batch, scratch);
-        batch.at = parser.at;
-        read.map(Some).map_err(|trouble| trouble.in_message(Framing::Binary, found_at, frame))
-    }
 }
 
 impl ChildReader {
@@ -196,36 +198,6 @@ impl ChildReader {
     /// [`MultilangError`]: what came is something else.
     pub fn next_handshake(&mut self) -> Result<Option<Handshake>, MultilangError> {
         owned(&mut self.input)
-    }
-
-    /// The next message, when all of it is there.
-    ///
-    /// # Errors
-    /// [`MultilangError`]: the conversation cannot go on.
-    pub fn next_message(&mut self) -> Result<Option<FromHost<'_>>, MultilangError> {
-        if self.input.framing == Framing::Binary {
-            return self.next_item();
-        }
-        let Some(found) = self.input.find()? else { return Ok(None) };
-        let (framing, message) = (self.input.framing, self.input.message(found.range));
-        let fields = read_fields(framing, message, &mut self.scratch);
-        let read = fields.and_then(|fields| Ok(fields.into_hosts(&mut self.scratch)?));
-        read.map(Some).map_err(|trouble| trouble.in_message(framing, found.at, message))
-    }
-
-    fn next_item(&mut self) -> Result<Option<FromHost<'_>>, MultilangError> {
-        if self.batch()?.is_none() {
-            return Ok(None);
-        }
-        let Self { input, scratch, batch } = self;
-        let Some(batch) = batch else { return Ok(None) };
-        let frame = input.message(batch.found.range.clone());
-        let found_at = batch.found.at;
-        let mut parser = marshal::Parser::new(frame, batch.at);
-        scratch.clear();
-        let read = from_host(&mut parser, batch, scratch);
-        batch.at = parser.at;
-        read.map(Some).map_err(|trouble| trouble.in_message(Framing::Binary, found_at, frame))
     }
 }
 

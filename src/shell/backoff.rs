@@ -1,13 +1,7 @@
 //! The pause before a child is started again; pure.
 
-use std::time::Duration;
-
 use crate::clock::Time;
-
-/// Pause after the first failure; it doubles with each further one.
-const FIRST_PAUSE: Duration = Duration::from_millis(10);
-/// Longest pause; a child that lived longer has not failed at its start.
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+use crate::component::{LONGEST_PAUSE, pause};
 
 /// Counts failures in a row.
 #[derive(Debug, Default)]
@@ -18,18 +12,21 @@ pub(super) struct BackOff {
 impl BackOff {
     /// When the successor of a child is to be started that was at `started` and has failed `now`.
     pub fn next(&mut self, started: Time, now: Time) -> Time {
+        // A child that lived longer has not failed at its start.
         if now.since(started) > LONGEST_PAUSE {
             self.failures = 0;
         }
-        let doublings = self.failures.min(16);
         self.failures = self.failures.saturating_add(1);
-        now + FIRST_PAUSE.saturating_mul(1 << doublings).min(LONGEST_PAUSE)
+        now + pause(self.failures)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::component::FIRST_PAUSE;
 
     #[test]
     fn pauses_double_up_to_a_limit_and_a_long_life_begins_anew() {

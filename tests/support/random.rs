@@ -16,9 +16,9 @@ impl Random {
         mix(self.0)
     }
 
-    /// A number below `bound`.
+    /// A number below `bound`, or zero if there is none.
     pub fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound as u64) as usize
+        (self.next() % bound.max(1) as u64) as usize
     }
 
     /// Whether one of so many times has come.
